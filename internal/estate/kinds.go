@@ -1,0 +1,190 @@
+package estate
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// A Provider says which side of an estate a kind belongs to.
+type Provider string
+
+const (
+	KubernetesProvider Provider = "kubernetes"
+	AWSProvider        Provider = "aws"
+)
+
+// A KindInfo is what generic code needs of one kind: snapshots, joins, and
+// the table of kinds in the reference.
+type KindInfo struct {
+	Kind     Kind
+	Provider Provider
+
+	join   func(to, from *Estate)
+	length func(*Estate) int
+	encode func(*Estate) (json.RawMessage, error)
+	decode func(*Estate, func(any) error) error
+}
+
+// Len returns how many resources of the kind e holds.
+func (k KindInfo) Len(e *Estate) int { return k.length(e) }
+
+// Encode returns the resources of the kind as a JSON array.
+func (k KindInfo) Encode(e *Estate) (json.RawMessage, error) { return k.encode(e) }
+
+// Decode adds the resources that decode fills into its argument, a pointer to
+// a slice. decode may be strict or not.
+func (k KindInfo) Decode(e *Estate, decode func(into any) error) error { return k.decode(e, decode) }
+
+// Kinds lists every kind of an estate, in the order of the reference.
+func Kinds() []KindInfo { return kinds }
+
+// KindOf returns the information on a kind.
+func KindOf(kind Kind) (KindInfo, error) {
+	for _, k := range kinds {
+		if k.Kind == kind {
+			return k, nil
+		}
+	}
+	return KindInfo{}, fmt.Errorf("estate: no kind %q", kind)
+}
+
+var kinds = []KindInfo{
+	info(Namespaces, KubernetesProvider),
+	info(Workloads, KubernetesProvider),
+	info(Services, KubernetesProvider),
+	info(EndpointSlices, KubernetesProvider),
+	info(Nodes, KubernetesProvider),
+	info(ConfigMaps, KubernetesProvider),
+	info(Secrets, KubernetesProvider),
+	info(ServiceAccounts, KubernetesProvider),
+	info(PersistentVolumes, KubernetesProvider),
+	info(PersistentVolumeClaims, KubernetesProvider),
+	info(StorageClasses, KubernetesProvider),
+	info(Ingresses, KubernetesProvider),
+	info(IngressClasses, KubernetesProvider),
+	info(IngressClassParameters, KubernetesProvider),
+	info(TargetGroupBindings, KubernetesProvider),
+	info(GatewayClasses, KubernetesProvider),
+	info(Gateways, KubernetesProvider),
+	info(HTTPRoutes, KubernetesProvider),
+	info(GRPCRoutes, KubernetesProvider),
+	info(TLSRoutes, KubernetesProvider),
+	info(TCPRoutes, KubernetesProvider),
+	info(ReferenceGrants, KubernetesProvider),
+	info(LoadBalancerConfigurations, KubernetesProvider),
+	info(TargetGroupConfigurations, KubernetesProvider),
+	info(ListenerRuleConfigurations, KubernetesProvider),
+	info(NetworkPolicies, KubernetesProvider),
+	info(SecurityGroupPolicies, KubernetesProvider),
+	info(CalicoNetworkPolicies, KubernetesProvider),
+	info(CalicoGlobalNetworkPolicies, KubernetesProvider),
+	info(CalicoNetworkSets, KubernetesProvider),
+	info(CalicoGlobalNetworkSets, KubernetesProvider),
+	info(CalicoTiers, KubernetesProvider),
+	info(PeerAuthentications, KubernetesProvider),
+	info(AuthorizationPolicies, KubernetesProvider),
+	info(RequestAuthentications, KubernetesProvider),
+	info(DestinationRules, KubernetesProvider),
+	info(ServiceEntries, KubernetesProvider),
+	info(VirtualServices, KubernetesProvider),
+	info(IstioGateways, KubernetesProvider),
+	info(Sidecars, KubernetesProvider),
+	info(Roles, KubernetesProvider),
+	info(ClusterRoles, KubernetesProvider),
+	info(RoleBindings, KubernetesProvider),
+	info(ClusterRoleBindings, KubernetesProvider),
+
+	info(Clusters, AWSProvider),
+	info(Nodegroups, AWSProvider),
+	info(LaunchTemplates, AWSProvider),
+	info(Instances, AWSProvider),
+	info(LoadBalancers, AWSProvider),
+	info(ClassicLoadBalancers, AWSProvider),
+	info(Listeners, AWSProvider),
+	info(ListenerRules, AWSProvider),
+	info(TargetGroups, AWSProvider),
+	info(SSLPolicies, AWSProvider),
+	info(Certificates, AWSProvider),
+	info(WebACLs, AWSProvider),
+	info(WebACLAssociations, AWSProvider),
+	info(WebACLLoggings, AWSProvider),
+	info(Distributions, AWSProvider),
+	info(VPCs, AWSProvider),
+	info(Subnets, AWSProvider),
+	info(RouteTables, AWSProvider),
+	info(SecurityGroups, AWSProvider),
+	info(NetworkAcls, AWSProvider),
+	info(DBInstances, AWSProvider),
+	info(DBClusters, AWSProvider),
+	info(DBProxies, AWSProvider),
+	info(DBParameterGroups, AWSProvider),
+	info(DBClusterParameterGroups, AWSProvider),
+	info(OptionGroups, AWSProvider),
+	info(DBSubnetGroups, AWSProvider),
+	info(DBSnapshots, AWSProvider),
+	info(Volumes, AWSProvider),
+	info(EBSDefaults, AWSProvider),
+	info(Keys, AWSProvider),
+	info(Buckets, AWSProvider),
+	info(FileSystems, AWSProvider),
+	info(Caches, AWSProvider),
+	info(KafkaClusters, AWSProvider),
+	info(OpenSearchDomains, AWSProvider),
+}
+
+func info[T any](c Collection[T], p Provider) KindInfo {
+	return KindInfo{
+		Kind:     c.Kind,
+		Provider: p,
+		join:     func(to, from *Estate) { c.join(to, from) },
+		length:   func(e *Estate) int { return len(c.In(e)) },
+		encode: func(e *Estate) (json.RawMessage, error) {
+			items := c.In(e)
+			if items == nil {
+				items = []T{}
+			}
+			return json.Marshal(items)
+		},
+		decode: func(e *Estate, decode func(any) error) error {
+			var items []T
+			if err := decode(&items); err != nil {
+				return err
+			}
+			c.Add(e, items...)
+			return nil
+		},
+	}
+}
+
+// join adds the resources of from to to. A resource that a live source and a
+// file both show stands once: the live one, at the file's position.
+func (c Collection[T]) join(to, from *Estate) {
+	old, added := c.In(to), c.In(from)
+	if len(old) == 0 || len(added) == 0 {
+		c.Add(to, added...)
+		return
+	}
+	index := make(map[Ref]int, len(old))
+	for i, item := range old {
+		index[c.ref(item)] = i
+	}
+	for _, item := range added {
+		i, found := index[c.ref(item)]
+		if !found || live(c.origin(old[i])) == live(c.origin(item)) {
+			c.Add(to, item)
+			continue
+		}
+		kept, file := item, c.origin(old[i])
+		if live(c.origin(old[i])) {
+			kept, file = old[i], c.origin(item)
+		}
+		o := c.origin(kept)
+		o.File, o.Line, o.Positions = file.File, file.Line, file.Positions
+		c.In(to)[i] = kept
+	}
+}
+
+func live(o *Origin) bool { return o.Cluster != "" || o.Account != "" }
