@@ -1,0 +1,105 @@
+// Command bench prints what an audit costs: CPU seconds and memory on the
+// synthetic sets, start-up time and size of the binary. It measures the binary
+// as users run it, from outside, and judges nothing; the limits are held by tests.
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+func main() {
+	binary := flag.String("binary", "bin/eksafe", "the stripped binary to measure")
+	flag.Parse()
+	if err := run(os.Stdout, *binary, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures the binary on each set, a folder of manifests.
+func run(w io.Writer, binary string, sets []string) error {
+	info, err := os.Stat(binary)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s, %d CPUs, %s/%s, %s\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	fmt.Fprintf(w, "%-32s %8s %8s %8s\n", "", "CPU s", "wall s", "MB")
+	var help []cost
+	for range 11 {
+		c, err := measure(binary, "--help")
+		if err != nil {
+			return err
+		}
+		help = append(help, c)
+	}
+	print(w, "eksafe --help (median of 11)", median(help))
+	var first cost
+	for i, set := range sets {
+		runs := 3
+		var costs []cost
+		for len(costs) < runs {
+			c, err := measure(binary, "audit", "-o", "json", "--out", os.DevNull, set)
+			if err != nil {
+				return err
+			}
+			costs = append(costs, c)
+			if c.cpu > 20*time.Second {
+				break
+			}
+		}
+		c := median(costs)
+		print(w, "eksafe audit "+set, c)
+		if i == 0 {
+			first = c
+		} else if i == 1 {
+			fmt.Fprintf(w, "%-32s %8.1f\n", "  CPU, second set : first set", c.cpu.Seconds()/first.cpu.Seconds())
+		}
+	}
+	fmt.Fprintf(w, "%-32s %26.1f\n", "stripped binary", float64(info.Size())/1e6)
+	return nil
+}
+
+// cost is what one run took.
+type cost struct {
+	cpu, wall time.Duration
+	rss       int64 // bytes
+}
+
+func measure(binary string, args ...string) (cost, error) {
+	cmd := exec.Command(binary, args...)
+	start := time.Now()
+	err := cmd.Run()
+	wall := time.Since(start)
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
+		return cost{}, fmt.Errorf("running %s %s: %w", binary, args[0], err)
+	}
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return cost{}, errors.New("this system does not tell what a process used")
+	}
+	rss := usage.Maxrss
+	if runtime.GOOS == "linux" {
+		rss *= 1024 // kilobytes there
+	}
+	return cost{cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall, rss}, nil
+}
+
+func median(costs []cost) cost {
+	slices.SortFunc(costs, func(a, b cost) int { return cmp.Compare(a.cpu, b.cpu) })
+	return costs[len(costs)/2]
+}
+
+func print(w io.Writer, what string, c cost) {
+	fmt.Fprintf(w, "%-32s %8.2f %8.2f %8.0f\n", what, c.cpu.Seconds(), c.wall.Seconds(), float64(c.rss)/1e6)
+}
