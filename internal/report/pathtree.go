@@ -1,0 +1,195 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/finding"
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+// A node is one place on the way of data, with the hops that leave it. The
+// paths of an application share hops; joined at their nodes they are a graph,
+// drawn as a forest in which each node is expanded once.
+type node struct {
+	ref      estate.Ref
+	workload *estate.Workload // nil unless it is one
+	next     []branch
+}
+
+// A branch is a hop and the node that it leads to.
+type branch struct {
+	hop *trace.Hop
+	to  *node
+	// again is true where to was drawn before.
+	again bool
+}
+
+// forest joins the paths of app. Roots and branches keep the order of the
+// paths.
+func forest(app *trace.Application) []*node {
+	nodes := map[estate.Ref]*node{}
+	at := func(ref estate.Ref, w *estate.Workload) *node {
+		n := nodes[ref]
+		if n == nil {
+			n = &node{ref: ref}
+			nodes[ref] = n
+		}
+		if n.workload == nil {
+			n.workload = w
+		}
+		return n
+	}
+	var roots []*node
+	entered := map[*node]bool{}
+	taken := map[*trace.Hop]bool{}
+	for _, p := range app.Paths {
+		for i, h := range p.Hops {
+			from, to := at(h.From, h.Client), at(h.To, h.Server)
+			if i == 0 && !slices.Contains(roots, from) {
+				roots = append(roots, from)
+			}
+			if taken[h] {
+				continue
+			}
+			taken[h] = true
+			from.next = append(from.next, branch{hop: h, to: to})
+		}
+	}
+	// A node that another root leads to is no root of its own.
+	led := map[*node]bool{}
+	for _, n := range nodes {
+		for _, b := range n.next {
+			if b.to != n {
+				led[b.to] = true
+			}
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(roots), func(n *node) bool { return led[n] })
+	if len(kept) == 0 {
+		kept = roots
+	}
+	var expand func(*node)
+	expand = func(n *node) {
+		entered[n] = true
+		for i := range n.next {
+			b := &n.next[i]
+			if entered[b.to] {
+				b.again = true
+				continue
+			}
+			expand(b.to)
+		}
+	}
+	for _, n := range kept {
+		if !entered[n] {
+			expand(n)
+		}
+	}
+	return kept
+}
+
+// A portrait is an application as reports show it.
+type portrait struct {
+	app                               *trace.Application
+	hops                              []*trace.Hop // each once, in the order of the paths
+	encrypted, readable, unknown, bad int
+	main                              []*trace.Hop // the path that stands for all
+	nodes                             []estate.Ref
+	onHops                            int // findings that hang on hops
+	findings                          int // findings that hang on hops or nodes
+	severe                            int // of those, critical and high
+}
+
+// clean reports whether there is nothing to mend on the hops. Its nodes may
+// have findings of their own.
+func (p *portrait) clean() bool { return p.bad == 0 && p.unknown == 0 && p.onHops == 0 }
+
+// readableHop reports whether data may travel readable over h, or does not get
+// through.
+func readableHop(h *trace.Hop) bool {
+	return h.Broken || h.Encryption == trace.Plaintext || h.Encryption == trace.Optional
+}
+
+// portraits returns the applications that have paths: those with something to
+// mend first, the most exposed of them first, and how many have no path.
+func (r *Report) portraits(hung *attachments) (out []*portrait, pathless int) {
+	for _, app := range r.applications() {
+		if len(app.Paths) == 0 {
+			pathless++
+			continue
+		}
+		p := &portrait{app: app}
+		taken := map[*trace.Hop]bool{}
+		known := map[estate.Ref]bool{}
+		told := map[*finding.Finding]bool{}
+		tell := func(fs []*finding.Finding) {
+			for _, f := range fs {
+				if told[f] {
+					continue
+				}
+				told[f] = true
+				p.findings++
+				if f.Severity >= finding.High {
+					p.severe++
+				}
+			}
+		}
+		see := func(ref estate.Ref) {
+			if !known[ref] {
+				known[ref] = true
+				p.nodes = append(p.nodes, ref)
+				tell(hung.nodes[ref])
+			}
+		}
+		worst := -1
+		for _, path := range app.Paths {
+			weight := 0
+			for _, h := range path.Hops {
+				if readableHop(h) {
+					weight++
+				}
+				if taken[h] {
+					continue
+				}
+				taken[h] = true
+				see(h.From)
+				see(h.To)
+				tell(hung.hops[h])
+				p.onHops += len(hung.hops[h])
+				p.hops = append(p.hops, h)
+				switch {
+				case readableHop(h):
+					p.bad++
+				case h.Encryption == trace.Encrypted:
+					p.encrypted++
+				default:
+					p.unknown++
+				}
+			}
+			if weight > worst || weight == worst && len(path.Hops) > len(p.main) {
+				worst, p.main = weight, path.Hops
+			}
+		}
+		out = append(out, p)
+	}
+	class := func(p *portrait) int {
+		switch {
+		case p.bad > 0:
+			return 0
+		case p.unknown > 0 || p.onHops > 0:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(out, func(a, b *portrait) int {
+		return cmp.Or(
+			cmp.Compare(class(a), class(b)),
+			cmp.Compare(b.app.Exposed, a.app.Exposed),
+			cmp.Compare(b.severe, a.severe),
+			cmp.Compare(b.bad, a.bad),
+		)
+	})
+	return out, pathless
+}
