@@ -80,8 +80,9 @@ func TestSchemaRejectsWhatTheReportIsNot(t *testing.T) {
 
 func TestReportsAreDeterministicExceptTheirTime(t *testing.T) {
 	for name, write := range map[string]func(*report.Report, *bytes.Buffer) error{
-		"json": func(r *report.Report, b *bytes.Buffer) error { return r.WriteJSON(b) },
-		"text": func(r *report.Report, b *bytes.Buffer) error { return r.WriteText(b, report.Options{Width: 100}) },
+		"json":  func(r *report.Report, b *bytes.Buffer) error { return r.WriteJSON(b) },
+		"sarif": func(r *report.Report, b *bytes.Buffer) error { return r.WriteSARIF(b) },
+		"text":  func(r *report.Report, b *bytes.Buffer) error { return r.WriteText(b, report.Options{Width: 100}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			first := written(t, func(b *bytes.Buffer) error { return write(reporttest.Shop(), b) })
