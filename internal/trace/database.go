@@ -188,7 +188,7 @@ func requirement(db *Database, params map[string]string, known bool, why string,
 	}
 	if name := requiringParameter(db.Engine); name != "" && params != nil {
 		if _, set := params[name]; set {
-			at.Field += "." + name
+			at.Field += "[" + name + "]"
 		}
 	}
 	return TLSRequirement{required, because, at}

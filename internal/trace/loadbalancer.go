@@ -195,20 +195,20 @@ func (g *Graph) realListener(lb *LoadBalancer, l *estate.Listener, predicted []*
 		}
 	}
 	for _, r := range g.rulesOf[l.Arn] {
-		out.Rules = append(out.Rules, g.realRule(r.Actions, r.Conditions, placeOf(estate.ListenerRules, r, "actions"), wish))
+		out.Rules = append(out.Rules, g.realRule(r.Actions, r.Conditions, placeOf(estate.ListenerRules, r, "actions"), wish, predicted))
 		for _, c := range r.Conditions {
 			if c.Field == "host-header" {
 				out.Hosts = union(out.Hosts, c.Values)
 			}
 		}
 	}
-	def := g.realRule(l.DefaultActions, nil, self("defaultActions"), wish)
+	def := g.realRule(l.DefaultActions, nil, self("defaultActions"), wish, predicted)
 	def.Default = true
 	out.Rules = append(out.Rules, def)
 	return out
 }
 
-func (g *Graph) realRule(actions []estate.Action, conditions []estate.RuleCondition, at Place, wish *Listener) *Rule {
+func (g *Graph) realRule(actions []estate.Action, conditions []estate.RuleCondition, at Place, wish *Listener, predicted []*Listener) *Rule {
 	rule := &Rule{At: at}
 	for _, c := range conditions {
 		switch c.Field {
@@ -227,7 +227,7 @@ func (g *Graph) realRule(actions []estate.Action, conditions []estate.RuleCondit
 			rule.RedirectProtocol = cmp.Or(a.RedirectConfig.Protocol, "#{protocol}")
 		}
 		for _, arn := range a.TargetGroups() {
-			rule.Targets = append(rule.Targets, g.realTarget(arn, at, wish))
+			rule.Targets = append(rule.Targets, g.realTarget(arn, at, predicted))
 		}
 	}
 	// The finding stands where the user edits: at the declaration that the
@@ -255,47 +255,49 @@ func sameTargets(a, b *Rule) bool {
 	return true
 }
 
-// realTarget is a target group as AWS shows it.
-func (g *Graph) realTarget(arn string, at Place, wish *Listener) *Target {
+// realTarget is a target group as AWS shows it, joined to the declared target
+// that the controller made it for. Somebody may have put it behind a listener
+// that nobody declared: it still leads to the same pods.
+func (g *Graph) realTarget(arn string, at Place, predicted []*Listener) *Target {
 	tg := g.targetGroups[arn]
 	if tg == nil {
 		return &Target{At: at}
 	}
 	t := &Target{Group: tg, Protocol: tg.Protocol, At: placeOf(estate.TargetGroups, tg, "protocol")}
 	g.boundService(t)
-	if t.Service == nil && wish != nil {
-		t.Service, t.PodPort, t.Workloads = wishFor(tg, wish)
+	wish := wishFor(t, predicted)
+	if wish == nil {
+		return t
 	}
-	if wish != nil && t.Service != nil {
-		for _, r := range wish.Rules {
-			for _, w := range r.Targets {
-				if w.Service == t.Service && w.Protocol == t.Protocol {
-					t.At = w.At
-					if t.PodPort == 0 {
-						t.PodPort = w.PodPort
-					}
-				}
-			}
-		}
+	if t.Service == nil {
+		t.Service, t.Workloads = wish.Service, wish.Workloads
+	}
+	if t.PodPort == 0 {
+		t.PodPort = wish.PodPort
+	}
+	if wish.Protocol == t.Protocol {
+		t.At = wish.At
 	}
 	return t
 }
 
-// wishFor finds the declared target that a target group was made for: its tag
-// is "namespace/ingress-service:port".
-func wishFor(tg *estate.TargetGroup, wish *Listener) (*service, int32, []*estate.Workload) {
-	tag := cmp.Or(tg.Tags["ingress.k8s.aws/resource"], tg.Tags["ingress.eks.amazonaws.com/resource"])
-	for _, r := range wish.Rules {
-		for _, t := range r.Targets {
-			if t.Service == nil {
-				continue
-			}
-			if strings.HasPrefix(tag, t.Service.Object.Namespace+"/") && strings.Contains(tag, "-"+t.Service.Object.Name+":") {
-				return t.Service, t.PodPort, t.Workloads
+// wishFor finds the declared target of a target group: by its Service, or by
+// the controller's tag "namespace/ingress-service:port".
+func wishFor(t *Target, predicted []*Listener) *Target {
+	tag := cmp.Or(t.Group.Tags["ingress.k8s.aws/resource"], t.Group.Tags["ingress.eks.amazonaws.com/resource"])
+	for _, l := range predicted {
+		for _, r := range l.Rules {
+			for _, w := range r.Targets {
+				switch {
+				case w.Service == nil:
+				case t.Service != nil && t.Service == w.Service,
+					t.Service == nil && strings.HasPrefix(tag, w.Service.Object.Namespace+"/") && strings.Contains(tag, "-"+w.Service.Object.Name+":"):
+					return w
+				}
 			}
 		}
 	}
-	return nil, 0, nil
+	return nil
 }
 
 // boundService finds the workloads behind a target group: by a
