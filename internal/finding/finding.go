@@ -144,4 +144,3 @@ type Gap struct {
 	Subject estate.Ref `json:"subject"`
 	Why     string     `json:"why"`
 }
-

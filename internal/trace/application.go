@@ -11,6 +11,10 @@ import (
 // other have more ways than anybody reads.
 const maxPaths = 64
 
+// maxHops bounds one path, so that an estate in which everything calls
+// something else stays linear to trace.
+const maxHops = 16
+
 // applications groups the workloads and finds their paths.
 func (g *Graph) applications() {
 	ws := estate.Workloads.In(g.Estate)
@@ -201,25 +205,25 @@ func appendWay(ways []way, w way) []way {
 // to where data rests, and for workloads that no entry leads to, from
 // themselves.
 func (g *Graph) paths(app *Application, entries map[*estate.Workload][]way) {
-	walker := walker{graph: g, app: app, on: map[estate.Ref]bool{}, seen: map[estate.Ref]bool{}}
+	walker := walker{graph: g, app: app, on: map[string]bool{}, seen: map[string]bool{}}
 	for _, w := range app.Workloads {
 		for _, e := range entries[w] {
 			walker.hops = append(walker.hops[:0], e...)
-			walker.walk(estate.Workloads.Ref(w))
+			walker.walk(estate.Workloads.Ref(w).ID)
 		}
 	}
 	// What calls begin with a workload that no path has come by.
-	called := map[estate.Ref]bool{}
+	called := map[string]bool{}
 	for _, w := range app.Workloads {
-		for _, h := range g.from[estate.Workloads.Ref(w)] {
+		for _, h := range g.from[estate.Workloads.Ref(w).ID] {
 			if h.Leg == ServiceLeg {
-				called[h.To] = true
+				called[h.To.ID] = true
 			}
 		}
 	}
 	for _, onlyRoots := range []bool{true, false} {
 		for _, w := range app.Workloads {
-			ref := estate.Workloads.Ref(w)
+			ref := estate.Workloads.Ref(w).ID
 			if walker.seen[ref] || onlyRoots && called[ref] || len(g.from[ref]) == 0 {
 				continue
 			}
@@ -233,13 +237,13 @@ type walker struct {
 	graph *Graph
 	app   *Application
 	hops  []*Hop
-	on    map[estate.Ref]bool // workloads of the current path
-	seen  map[estate.Ref]bool // workloads of any path
+	on    map[string]bool // workloads of the current path
+	seen  map[string]bool // workloads of any path
 }
 
 // walk follows the hops from a workload. Every leaf is a path; a call back to
 // where the path came from is none.
-func (w *walker) walk(ref estate.Ref) {
+func (w *walker) walk(ref string) {
 	if len(w.app.Paths) >= maxPaths {
 		w.app.Omitted++
 		return
@@ -248,14 +252,17 @@ func (w *walker) walk(ref estate.Ref) {
 	defer delete(w.on, ref)
 	leaf := true
 	for _, h := range w.graph.from[ref] {
-		if w.on[h.To] {
+		if w.on[h.To.ID] {
 			continue
 		}
 		leaf = false
 		w.hops = append(w.hops, h)
-		switch h.To.Kind {
-		case estate.Workloads.Kind, "DBProxy":
-			w.walk(h.To)
+		switch {
+		case len(w.hops) >= maxHops:
+			w.app.Omitted++
+			w.emit()
+		case h.To.Kind == estate.Workloads.Kind || h.To.Kind == estate.DBProxies.Kind:
+			w.walk(h.To.ID)
 		default:
 			w.emit()
 		}

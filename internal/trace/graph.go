@@ -26,7 +26,7 @@ type Graph struct {
 	mesh      *mesh
 	directory directory
 	hops      map[hopKey]*Hop
-	from      map[estate.Ref][]*Hop // hops by where they begin
+	from      map[string][]*Hop // hops by the ID of where they begin
 	exposure  map[estate.Ref]*exposure
 	declared  map[estate.Ref]*LoadBalancer
 
@@ -56,7 +56,7 @@ func New(e *estate.Estate) *Graph {
 		Estate:            e,
 		index:             newIndex(e),
 		hops:              map[hopKey]*Hop{},
-		from:              map[estate.Ref][]*Hop{},
+		from:              map[string][]*Hop{},
 		exposure:          map[estate.Ref]*exposure{},
 		declared:          map[estate.Ref]*LoadBalancer{},
 		policies:          map[string][]*estate.Resource[networkingv1.NetworkPolicy]{},

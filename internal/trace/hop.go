@@ -35,7 +35,7 @@ func (g *Graph) add(h *Hop) *Hop {
 		return old
 	}
 	g.hops[key] = h
-	g.from[h.From] = append(g.from[h.From], h)
+	g.from[h.From.ID] = append(g.from[h.From.ID], h)
 	g.Hops = append(g.Hops, h)
 	return h
 }

@@ -69,7 +69,7 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-func addManifests(t *testing.T, e *estate.Estate, data []byte) {
+func addManifests(t testing.TB, e *estate.Estate, data []byte) {
 	t.Helper()
 	var d kubeobject.Decoder
 	for doc := range bytes.SplitSeq(data, []byte("\n---\n")) {
@@ -96,7 +96,7 @@ func addManifests(t *testing.T, e *estate.Estate, data []byte) {
 	e.Sources = append(e.Sources, src)
 }
 
-func addAWS(t *testing.T, e *estate.Estate, data []byte) {
+func addAWS(t testing.TB, e *estate.Estate, data []byte) {
 	t.Helper()
 	var kinds map[estate.Kind]json.RawMessage
 	if err := yaml.UnmarshalStrict(data, &kinds); err != nil {
