@@ -192,21 +192,7 @@ type drawing struct {
 const nameColumn = 17
 
 func (d *drawing) node(n *node, prefix string) {
-	// Hops between the same two nodes are drawn side by side.
-	type bundle struct {
-		to    *node
-		again bool
-		hops  []*trace.Hop
-	}
-	var bundles []*bundle
-	for _, b := range n.next {
-		i := slices.IndexFunc(bundles, func(x *bundle) bool { return x.to == b.to })
-		if i < 0 {
-			bundles = append(bundles, &bundle{to: b.to, again: b.again})
-			i = len(bundles) - 1
-		}
-		bundles[i].hops = append(bundles[i].hops, b.hop)
-	}
+	bundles := n.bundles()
 	spine := prefix
 	if len(bundles) > 0 && d.left > 0 {
 		spine += "  " + d.glyph("│", "|")

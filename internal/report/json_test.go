@@ -82,6 +82,7 @@ func TestReportsAreDeterministicExceptTheirTime(t *testing.T) {
 	for name, write := range map[string]func(*report.Report, *bytes.Buffer) error{
 		"json":  func(r *report.Report, b *bytes.Buffer) error { return r.WriteJSON(b) },
 		"sarif": func(r *report.Report, b *bytes.Buffer) error { return r.WriteSARIF(b) },
+		"html":  func(r *report.Report, b *bytes.Buffer) error { return r.WriteHTML(b) },
 		"text":  func(r *report.Report, b *bytes.Buffer) error { return r.WriteText(b, report.Options{Width: 100}) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,6 +26,27 @@ type branch struct {
 	again bool
 }
 
+// A bundle is all hops from one node to another, drawn side by side.
+type bundle struct {
+	to    *node
+	again bool
+	hops  []*trace.Hop
+}
+
+// bundles returns what leaves n, by where it leads.
+func (n *node) bundles() []*bundle {
+	var out []*bundle
+	for _, b := range n.next {
+		i := slices.IndexFunc(out, func(x *bundle) bool { return x.to == b.to })
+		if i < 0 {
+			i = len(out)
+			out = append(out, &bundle{to: b.to, again: b.again})
+		}
+		out[i].hops = append(out[i].hops, b.hop)
+	}
+	return out
+}
+
 // forest joins the paths of app. Roots and branches keep the order of the
 // paths.
 func forest(app *trace.Application) []*node {
