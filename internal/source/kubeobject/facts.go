@@ -146,9 +146,11 @@ func (f *facts) words(field, container string, words []string, split bool) {
 		}
 		word = f.expand(word)
 		if split && strings.ContainsAny(word, " \t\n") && !strings.HasPrefix(word, "-") {
+			before := len(f.out)
 			f.words(at, container, shellWords(word), false)
-			// A DSN with spaces is one word too.
-			f.connections(place{at, container, flag}, word)
+			if len(f.out) == before {
+				f.connections(place{at, container, flag}, word) // a DSN with spaces
+			}
 			flag = ""
 			continue
 		}
@@ -586,11 +588,7 @@ func configMapFacts(data map[string]string) []estate.Fact {
 func (f *facts) text(key, text string) {
 	field := "data[" + key + "]"
 	p := place{field: field, name: key}
-	if !strings.Contains(text, "\n") || strings.Contains(text, "-----BEGIN ") {
-		if t := strings.TrimSpace(text); strings.HasPrefix(t, "{") || strings.HasPrefix(t, "[") {
-			f.json(field, t)
-			return
-		}
+	if strings.Contains(text, "-----BEGIN ") {
 		f.value(field, "", key, text)
 		return
 	}
@@ -600,6 +598,14 @@ func (f *facts) text(key, text string) {
 	}
 	if len(servers) > 0 {
 		// What a proxy forwards to stands in its servers.
+		return
+	}
+	if !strings.Contains(text, "\n") {
+		if t := strings.TrimSpace(text); strings.HasPrefix(t, "{") || strings.HasPrefix(t, "[") {
+			f.json(field, t)
+			return
+		}
+		f.value(field, "", key, text)
 		return
 	}
 	f.lines(field, text)

@@ -196,6 +196,9 @@ func reducePodSpec(s *corev1.PodSpec) {
 func reduceContainer(c *corev1.Container) {
 	for i := range c.Env {
 		c.Env[i].Value = ""
+		if !plain(c.Env[i].Name) { // "NAME=value" as a name
+			c.Env[i].Name = redacted
+		}
 	}
 	c.Args, c.Command = nil, nil
 	for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
