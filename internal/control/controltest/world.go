@@ -1,0 +1,377 @@
+package controltest
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/source/kubeobject"
+)
+
+//go:embed secure/*.yaml
+var secure embed.FS
+
+// The account of the secure estate.
+const (
+	account = "111122223333"
+	region  = "eu-west-1"
+)
+
+// A world is the resources of an estate before they are decoded.
+type world []*resource
+
+// A resource is one Kubernetes manifest, or one AWS resource in the JSON form
+// of its struct.
+type resource struct {
+	ID   string // "deployment/shop-prod/web", "dbinstance/orders"
+	Kind estate.Kind
+	tree map[string]any
+}
+
+// load reads the secure estate.
+func load(files fs.FS) (world, error) {
+	var w world
+	names, err := fs.Glob(files, "secure/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		dec := yaml.NewDecoder(bytes.NewReader(data))
+		for {
+			var tree map[string]any
+			if err := dec.Decode(&tree); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				return nil, fmt.Errorf("reading %s: %w", name, err)
+			}
+			if err := w.addDocument(tree); err != nil {
+				return nil, fmt.Errorf("reading %s: %w", name, err)
+			}
+		}
+	}
+	return w, nil
+}
+
+func (w *world) addDocument(tree map[string]any) error {
+	if _, manifest := tree["apiVersion"]; manifest {
+		id, err := manifestID(tree)
+		if err != nil {
+			return err
+		}
+		return w.add(id, tree)
+	}
+	for id, body := range tree {
+		fields, ok := body.(map[string]any)
+		if !ok {
+			return fmt.Errorf("%s must be a mapping", id)
+		}
+		if err := w.add(id, fields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manifestID returns the ID that the estate will give to a manifest.
+func manifestID(tree map[string]any) (string, error) {
+	apiVersion, _ := tree["apiVersion"].(string)
+	kind, _ := tree["kind"].(string)
+	meta, _ := tree["metadata"].(map[string]any)
+	name, _ := meta["name"].(string)
+	namespace, _ := meta["namespace"].(string)
+	known, ok := kubeobject.Known(apiVersion, kind)
+	if !ok {
+		return "", fmt.Errorf("%s %s is no kind of the estate", apiVersion, kind)
+	}
+	prefix := string(known)
+	if known == estate.Workloads.Kind {
+		prefix = kind
+	}
+	return estate.NamedRef(known, prefix, namespace, name).ID, nil
+}
+
+// add adds a resource. What its ID says need not be said again.
+func (w *world) add(id string, tree map[string]any) error {
+	if w.find(id) != nil {
+		return fmt.Errorf("%s stands twice", id)
+	}
+	prefix, rest, ok := strings.Cut(id, "/")
+	if !ok {
+		return fmt.Errorf("%q is no resource; write kind/namespace/name, or kind/name in AWS", id)
+	}
+	r := &resource{ID: id, tree: tree}
+	if r.Kind, ok = awsKind(prefix); ok {
+		aws, _ := tree["aws"].(map[string]any)
+		if aws == nil {
+			aws = map[string]any{}
+			tree["aws"] = aws
+		}
+		if aws["arn"] == nil {
+			aws["arn"] = fmt.Sprintf("arn:aws:%s:%s:%s:%s", prefix, region, account, rest)
+		}
+		aws["origin"] = map[string]any{"account": account, "region": region}
+		*w = append(*w, r)
+		return nil
+	}
+	def, ok := kubernetesKind(prefix)
+	if !ok {
+		return fmt.Errorf("%s: no kind %q", id, prefix)
+	}
+	r.Kind = def.Kind
+	if tree["apiVersion"] == nil {
+		tree["apiVersion"], tree["kind"] = def.APIVersions[0], def.Object
+	}
+	meta, _ := tree["metadata"].(map[string]any)
+	if meta == nil {
+		meta = map[string]any{}
+		tree["metadata"] = meta
+	}
+	if namespace, name, ok := strings.Cut(rest, "/"); ok {
+		meta["namespace"], meta["name"] = namespace, name
+	} else {
+		meta["name"] = rest
+	}
+	*w = append(*w, r)
+	return nil
+}
+
+func awsKind(prefix string) (estate.Kind, bool) {
+	for _, k := range estate.Kinds() {
+		if k.Provider == estate.AWSProvider && strings.EqualFold(string(k.Kind), prefix) {
+			return k.Kind, true
+		}
+	}
+	return "", false
+}
+
+func kubernetesKind(prefix string) (kubeobject.Resource, bool) {
+	for _, r := range kubeobject.Resources() {
+		name := string(r.Kind)
+		if r.Kind == estate.Workloads.Kind {
+			name = r.Object
+		}
+		if strings.EqualFold(name, prefix) {
+			return r, true
+		}
+	}
+	return kubeobject.Resource{}, false
+}
+
+func (w world) find(id string) *resource {
+	for _, r := range w {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// mutate returns a copy of w with the assignments made. Resources that are not
+// touched are shared.
+func (w world) mutate(set []assignment) (world, error) {
+	out := slices.Clone(w)
+	fresh := map[string]bool{}
+	for _, a := range set {
+		if a.Value == nil {
+			n := len(out)
+			out = slices.DeleteFunc(out, func(r *resource) bool { return r.ID == a.Resource })
+			if len(out) == n {
+				return nil, fmt.Errorf("cannot remove %s: the secure estate has none", a.Resource)
+			}
+			continue
+		}
+		r := out.find(a.Resource)
+		if r == nil {
+			if err := out.add(a.Resource, map[string]any{}); err != nil {
+				return nil, err
+			}
+			r = out.find(a.Resource)
+			fresh[a.Resource] = true
+		}
+		if !fresh[a.Resource] {
+			copied := &resource{ID: r.ID, Kind: r.Kind, tree: clone(r.tree).(map[string]any)}
+			out[slices.Index(out, r)] = copied
+			r = copied
+			fresh[a.Resource] = true
+		}
+		path, err := parsePath(a.Field)
+		if err != nil {
+			return nil, err
+		}
+		var value any
+		if err := a.Value.Decode(&value); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Field, err)
+		}
+		if m, ok := value.(map[string]any); ok && len(path) == 1 && (path[0].key == "metadata" || path[0].key == "aws") && r.tree[path[0].key] != nil {
+			// What the ID gave stays beside what is given.
+			for k, v := range r.tree[path[0].key].(map[string]any) {
+				if m[k] == nil {
+					m[k] = v
+				}
+			}
+		}
+		if _, err := assign(r.tree, path, value); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", a.Resource, a.Field, err)
+		}
+	}
+	return out, nil
+}
+
+func clone(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, x := range v {
+			m[k] = clone(x)
+		}
+		return m
+	case []any:
+		s := make([]any, len(v))
+		for i, x := range v {
+			s[i] = clone(x)
+		}
+		return s
+	default:
+		return v
+	}
+}
+
+// estate decodes the resources strictly: a misspelt field must not look like
+// one that is not set. Every kind is read, except skipped.
+func (w world) estate(skipped ...estate.Kind) (*estate.Estate, error) {
+	e := &estate.Estate{}
+	var dec kubeobject.Decoder
+	counts := map[estate.Kind]int{}
+	for _, r := range w {
+		if slices.Contains(skipped, r.Kind) {
+			continue
+		}
+		data, err := json.Marshal(r.tree)
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", r.ID, err)
+		}
+		if _, aws := awsKind(string(r.Kind)); aws {
+			if err := decodeAWS(e, r, data); err != nil {
+				return nil, fmt.Errorf("decoding %s: %w", r.ID, err)
+			}
+		} else {
+			apiVersion, _ := r.tree["apiVersion"].(string)
+			kind, _ := r.tree["kind"].(string)
+			flaws, err := dec.Add(e, apiVersion, kind, data, estate.Origin{Cluster: "shop-prod"}, true)
+			if err != nil {
+				return nil, fmt.Errorf("decoding %s: %w", r.ID, err)
+			}
+			if len(flaws) > 0 {
+				return nil, fmt.Errorf("decoding %s: %s", r.ID, flaws[0].What)
+			}
+		}
+		counts[r.Kind]++
+	}
+	dec.Finish(e)
+	kube := estate.Source{Kind: estate.KubernetesSource, Name: "shop-prod"}
+	aws := estate.Source{Kind: estate.AWSSource, Name: "account " + account + " " + region}
+	for _, k := range estate.Kinds() {
+		if slices.Contains(skipped, k.Kind) {
+			continue
+		}
+		c := estate.Coverage{Kind: k.Kind, State: estate.Read, Count: counts[k.Kind]}
+		if k.Provider == estate.AWSProvider {
+			aws.Coverage = append(aws.Coverage, c)
+		} else {
+			kube.Coverage = append(kube.Coverage, c)
+		}
+	}
+	e.Sources = []estate.Source{kube, aws}
+	return e, nil
+}
+
+func decodeAWS(e *estate.Estate, r *resource, data []byte) error {
+	info, err := estate.KindOf(r.Kind)
+	if err != nil {
+		return err
+	}
+	var into any
+	err = info.Decode(e, func(v any) error {
+		into = v
+		d := json.NewDecoder(bytes.NewReader(slices.Concat([]byte("["), data, []byte("]"))))
+		d.DisallowUnknownFields()
+		return d.Decode(v)
+	})
+	if err != nil {
+		return err
+	}
+	// An Optional decodes its value leniently, so its fields are checked here.
+	var given []any
+	if err := json.Unmarshal(slices.Concat([]byte("["), data, []byte("]")), &given); err != nil {
+		return err
+	}
+	return unknownField("", given, reflect.TypeOf(into).Elem())
+}
+
+// unknownField returns an error for the first field of tree that t lacks.
+func unknownField(path string, tree any, t reflect.Type) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t.Kind() == reflect.Slice:
+		list, _ := tree.([]any)
+		for i, item := range list {
+			if err := unknownField(fmt.Sprintf("%s[%d]", path, i), item, t.Elem()); err != nil {
+				return err
+			}
+		}
+	case strings.HasPrefix(t.Name(), "Optional["):
+		value, _ := t.FieldByName("value")
+		return unknownField(path, tree, value.Type)
+	case t.Kind() == reflect.Struct:
+		fields, ok := tree.(map[string]any)
+		if !ok {
+			return nil
+		}
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			found := false
+			for f := range t.Fields() {
+				if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
+					found = true
+					if err := unknownField(path+"."+name, fields[name], f.Type); err != nil {
+						return err
+					}
+				}
+			}
+			if !found {
+				return fmt.Errorf("unknown field %q", path+"."+name)
+			}
+		}
+	}
+	return nil
+}
+
+// names returns the resource ID for each ARN, so that tests speak of
+// "dbinstance/orders".
+func (w world) names() map[string]string {
+	out := map[string]string{}
+	for _, r := range w {
+		if aws, ok := r.tree["aws"].(map[string]any); ok {
+			if arn, ok := aws["arn"].(string); ok {
+				out[arn] = r.ID
+			}
+		}
+	}
+	return out
+}
