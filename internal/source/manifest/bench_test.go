@@ -1,8 +1,11 @@
 package manifest
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -129,4 +132,46 @@ func BenchmarkReadFolder(b *testing.B) {
 		b.Skip("EKSAFE_BENCH names no folder to read")
 	}
 	benchmarkRead(b, dir)
+}
+
+// unpack extracts an archive of a corpus.
+func unpack(tb testing.TB, archive string) string {
+	tb.Helper()
+	file, err := os.Open(archive)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer file.Close()
+	z, err := gzip.NewReader(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir := tb.TempDir()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return dir
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg || !filepath.IsLocal(h.Name) {
+			continue
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		p := filepath.Join(dir, h.Name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(p, data, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkReadKubePrometheus(b *testing.B) {
+	benchmarkRead(b, unpack(b, filepath.Join(corpus(b, "manifests"), "kube-prometheus.tar.gz")))
 }

@@ -113,7 +113,7 @@ func (r *fileReader) syntaxProblem(doc []byte, line int, err error) {
 		p.Remedy = "indent with spaces, not tabs"
 	}
 	if strings.Contains(p.What, "unexpected end of stream") {
-		p.Remedy = "the file seems truncated; restore the rest of it"
+		p.Remedy = "close the quote or bracket, or restore the rest of the file"
 	}
 	r.out.problem(p)
 }
