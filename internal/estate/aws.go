@@ -76,8 +76,9 @@ var (
 
 // Fields of the structs below are properties of the CloudFormation type that
 // their comment names. A field tagged cfn:"-" is not: its comment says which
-// API gives it. A list that is empty and a list that was not read differ, so
-// lists whose emptiness is judged are Optionals.
+// API gives it; another tag is the path of a property that stands deeper. A
+// list that is empty and a list that was not read differ, so lists whose
+// emptiness is judged are Optionals.
 
 // Cluster is AWS::EKS::Cluster.
 type Cluster struct {
@@ -529,8 +530,8 @@ type NetworkAclEntry struct {
 	RuleAction    string `json:"ruleAction"` // allow, deny
 	CidrBlock     string `json:"cidrBlock,omitempty"`
 	Ipv6CidrBlock string `json:"ipv6CidrBlock,omitempty"`
-	FromPort      int    `json:"fromPort,omitempty" cfn:"-"` // PortRange.From
-	ToPort        int    `json:"toPort,omitempty" cfn:"-"`   // PortRange.To
+	FromPort      int    `json:"fromPort,omitempty" cfn:"PortRange.From"`
+	ToPort        int    `json:"toPort,omitempty" cfn:"PortRange.To"`
 }
 
 // Endpoint is where a database or cache listens.
@@ -681,9 +682,9 @@ type Key struct {
 	KeySpec           Optional[string] `json:"keySpec,omitzero"` // SYMMETRIC_DEFAULT …
 	EnableKeyRotation Optional[bool]   `json:"enableKeyRotation,omitzero"`
 	Enabled           Optional[bool]   `json:"enabled,omitzero"`
-	KeyManager        Optional[string] `json:"keyManager,omitzero" cfn:"-"` // kms:DescribeKey: AWS or CUSTOMER
-	KeyOrigin         Optional[string] `json:"keyOrigin,omitzero" cfn:"-"`  // likewise: AWS_KMS, EXTERNAL …; the property Origin
-	Aliases           []string         `json:"aliases,omitempty" cfn:"-"`   // kms:ListAliases, AWS::KMS::Alias
+	KeyManager        Optional[string] `json:"keyManager,omitzero" cfn:"-"`     // kms:DescribeKey: AWS or CUSTOMER
+	KeyOrigin         Optional[string] `json:"keyOrigin,omitzero" cfn:"Origin"` // AWS_KMS, EXTERNAL …
+	Aliases           []string         `json:"aliases,omitempty" cfn:"-"`       // kms:ListAliases, AWS::KMS::Alias
 }
 
 // Bucket is AWS::S3::Bucket with its AWS::S3::BucketPolicy.
@@ -729,8 +730,8 @@ type Cache struct {
 type KafkaCluster struct {
 	AWS          `json:"aws" cfn:"-"`
 	ClusterName  string           `json:"clusterName"`
-	ClientBroker Optional[string] `json:"clientBroker,omitzero"`       // EncryptionInfo.EncryptionInTransit.ClientBroker: TLS, TLS_PLAINTEXT, PLAINTEXT
-	InCluster    Optional[bool]   `json:"inCluster,omitzero"`          // EncryptionInfo.EncryptionInTransit.InCluster
+	ClientBroker Optional[string] `json:"clientBroker,omitzero" cfn:"EncryptionInfo.EncryptionInTransit.ClientBroker"` // TLS, TLS_PLAINTEXT, PLAINTEXT
+	InCluster    Optional[bool]   `json:"inCluster,omitzero" cfn:"EncryptionInfo.EncryptionInTransit.InCluster"`
 	Endpoints    []Endpoint       `json:"endpoints,omitempty" cfn:"-"` // kafka:GetBootstrapBrokers
 }
 
@@ -738,8 +739,8 @@ type KafkaCluster struct {
 type OpenSearchDomain struct {
 	AWS                  `json:"aws" cfn:"-"`
 	DomainName           string         `json:"domainName"`
-	EnforceHTTPS         Optional[bool] `json:"enforceHTTPS,omitzero"`         // DomainEndpointOptions.EnforceHTTPS
-	NodeToNodeEncryption Optional[bool] `json:"nodeToNodeEncryption,omitzero"` // NodeToNodeEncryptionOptions.Enabled
-	EncryptionAtRest     Optional[bool] `json:"encryptionAtRest,omitzero"`     // EncryptionAtRestOptions.Enabled
+	EnforceHTTPS         Optional[bool] `json:"enforceHTTPS,omitzero" cfn:"DomainEndpointOptions.EnforceHTTPS"`
+	NodeToNodeEncryption Optional[bool] `json:"nodeToNodeEncryption,omitzero" cfn:"NodeToNodeEncryptionOptions.Enabled"`
+	EncryptionAtRest     Optional[bool] `json:"encryptionAtRest,omitzero" cfn:"EncryptionAtRestOptions.Enabled"`
 	Endpoint             Endpoint       `json:"endpoint" cfn:"-"`
 }
