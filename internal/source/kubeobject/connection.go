@@ -18,7 +18,8 @@ var schemes = map[string]bool{
 	"smtp": true, "smtps": true, "cassandra": true, "clickhouse": true, "cockroachdb": true, "elasticsearch": true, "opensearch": true,
 }
 
-// isDatabase reports whether options after the host configure a connection.
+// takesOptions reports whether what follows the host may configure the
+// connection.
 func takesOptions(scheme string) bool {
 	switch scheme {
 	case "http", "https", "ws", "wss", "grpc", "grpcs", "tcp", "ldap", "ldaps", "smtp", "smtps":
@@ -120,8 +121,8 @@ func (f *facts) url(p place, scheme, rest string) {
 	// A password that was not escaped may hold the delimiters, and then what
 	// looks like the host is the user or a part of the password.
 	split := strings.Contains(rest, "@")
-	if i := strings.IndexByte(query, '@'); i >= 0 && !strings.Contains(authority, "@") && !strings.Contains(query[:i], "=") {
-		split = true
+	if strings.Contains(query, "@") && (strings.Contains(authority, "@") || !strings.HasPrefix(scheme, "jdbc:")) {
+		split = true // JDBC alone has user=a@b among its options and none before the host
 	}
 	if options && split || !options && split && !strings.Contains(authority, ".") {
 		f.add(p, estate.Fact{Scheme: scheme})
