@@ -99,7 +99,7 @@ func put[T any](res *resource, c estate.Collection[T], item T, paths map[string]
 	c.Add(res.reader.estate, item)
 	res.source.counts[c.Kind]++
 	res.origin = c.Origin(item)
-	res.shape = shape{reflect.TypeFor[T](), paths}
+	res.shape = shapeOf(reflect.TypeFor[T](), paths)
 	res.item = item
 	for _, name := range names {
 		if name != "" {

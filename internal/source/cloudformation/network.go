@@ -99,8 +99,8 @@ func readSecurityGroup(res *resource) {
 		GroupId:              res.id(),
 		GroupName:            p.name("GroupName"),
 		VpcId:                p.ref("VpcId"),
-		SecurityGroupIngress: rules(p, "SecurityGroupIngress"),
-		SecurityGroupEgress:  rules(p, "SecurityGroupEgress"),
+		SecurityGroupIngress: rules(p, "SecurityGroupIngress", "Source"),
+		SecurityGroupEgress:  rules(p, "SecurityGroupEgress", "Destination"),
 	}
 	// EC2 lets everything out of a group that is made without an egress rule.
 	if out, known := group.SecurityGroupEgress.Get(); known && len(out) == 0 {
@@ -113,11 +113,11 @@ func readSecurityGroup(res *resource) {
 	put(res, estate.SecurityGroups, group, nil, p.plain("GroupName"))
 }
 
-func rules(p *properties, name string) estate.Optional[[]estate.SecurityGroupRule] {
+func rules(p *properties, name, peer string) estate.Optional[[]estate.SecurityGroupRule] {
 	v := p.get(name)
 	// One rule may stand without the list.
 	if v.kind == mapping {
-		return estate.Known([]estate.SecurityGroupRule{rule(p.res.view(v))})
+		return estate.Known([]estate.SecurityGroupRule{rule(p.res.view(v), peer)})
 	}
 	items, known := p.each(name)
 	if !known {
@@ -125,13 +125,14 @@ func rules(p *properties, name string) estate.Optional[[]estate.SecurityGroupRul
 	}
 	out := []estate.SecurityGroupRule{}
 	for _, item := range items {
-		out = append(out, rule(item))
+		out = append(out, rule(item, peer))
 	}
 	return estate.Known(out)
 }
 
-// rule reads one rule, of either direction.
-func rule(p *properties) estate.SecurityGroupRule {
+// rule reads one rule. Names of the peer begin with "Source" in the one
+// direction and with "Destination" in the other.
+func rule(p *properties, direction string) estate.SecurityGroupRule {
 	out := estate.SecurityGroupRule{FromPort: -1, ToPort: -1}
 	var ok bool
 	if out.IpProtocol, ok = p.text("IpProtocol").Get(); !ok {
@@ -146,30 +147,31 @@ func rule(p *properties) estate.SecurityGroupRule {
 	}
 	port("FromPort", &out.FromPort)
 	port("ToPort", &out.ToPort)
-	peer := func(to *string, names ...string) {
-		for _, name := range names {
-			switch v := p.get(name); v.kind {
-			case scalar:
-				*to = v.text
-			case unknown:
-				// Of a rule that is not known as a whole nothing is.
-				if p.known {
-					*to = reference(v)
-				}
-				out.Unresolved = true
+	peer := func(to *string, name string) {
+		switch v := p.get(name); v.kind {
+		case scalar:
+			*to = v.text
+		case unknown:
+			// Of a rule that is not known as a whole nothing is.
+			if p.known {
+				*to = reference(v)
 			}
+			out.Unresolved = true
 		}
 	}
 	peer(&out.CidrIp, "CidrIp")
 	peer(&out.CidrIpv6, "CidrIpv6")
-	peer(&out.SourceSecurityGroupId, "SourceSecurityGroupId", "DestinationSecurityGroupId", "SourceSecurityGroupName")
-	peer(&out.SourcePrefixListId, "SourcePrefixListId", "DestinationPrefixListId")
+	peer(&out.SourceSecurityGroupId, direction+"SecurityGroupId")
+	if direction == "Source" {
+		peer(&out.SourceSecurityGroupId, "SourceSecurityGroupName")
+	}
+	peer(&out.SourcePrefixListId, direction+"PrefixListId")
 	return out
 }
 
 func foldSecurityGroupIngress(res *resource) {
 	p := res.properties()
-	to, one := p.ref("GroupId"), rule(p)
+	to, one := p.ref("GroupId"), rule(p, "Source")
 	if to == "" {
 		to = p.ref("GroupName")
 	}
@@ -188,7 +190,7 @@ func foldSecurityGroupIngress(res *resource) {
 
 func foldSecurityGroupEgress(res *resource) {
 	p := res.properties()
-	to, one := p.ref("GroupId"), rule(p)
+	to, one := p.ref("GroupId"), rule(p, "Destination")
 	one.Unresolved = one.Unresolved || res.exists == maybe
 	res.fold(func() {
 		group, ok := target[*estate.SecurityGroup](res, to)

@@ -1,6 +1,8 @@
 package cloudformation
 
 import (
+	"iter"
+	"maps"
 	"reflect"
 	"strings"
 	"unicode"
@@ -15,9 +17,37 @@ import (
 // that a finding's field leads to the property's line.
 type shape struct {
 	of reflect.Type
-	// paths are the properties of fields that stand elsewhere, such as
-	// "clientBroker": "EncryptionInfo.EncryptionInTransit.ClientBroker".
+	// paths are the properties of fields by their JSON name that stand
+	// elsewhere: those that the struct's tags say, and what a type of several
+	// has in its own place.
 	paths map[string]string
+}
+
+// shapeOf returns the shape of a struct, with paths of its own.
+func shapeOf(typ reflect.Type, own map[string]string) shape {
+	s := shape{typ, map[string]string{}}
+	for f := range fieldsOf(bare(typ)) {
+		if path := f.Tag.Get("cfn"); path != "" && path != "-" {
+			s.paths[jsonName(f)] = path
+		}
+	}
+	maps.Copy(s.paths, own)
+	return s
+}
+
+func fieldsOf(typ reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range typ.NumField() {
+			if !yield(typ.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }
 
 // An addition is what a separate resource gives to a field of another one of
@@ -185,9 +215,8 @@ func spelling(typ reflect.Type, property string) (string, reflect.Type) {
 	case typ.Kind() == reflect.Map:
 		return property, nil
 	case typ.Kind() == reflect.Struct:
-		if f, ok := typ.FieldByName(property); ok && f.Tag.Get("cfn") != "-" && !f.Anonymous {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			return name, f.Type
+		if f, ok := typ.FieldByName(property); ok && f.Tag.Get("cfn") == "" && !f.Anonymous {
+			return jsonName(f), f.Type
 		}
 	}
 	first, size := utf8.DecodeRuneInString(property)

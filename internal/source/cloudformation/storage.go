@@ -29,7 +29,7 @@ func readKey(res *resource) {
 		Enabled:           p.boolOr("Enabled", true),
 		KeyManager:        estate.Known("CUSTOMER"),
 		KeyOrigin:         p.textOr("Origin", "AWS_KMS"),
-	}, map[string]string{"keyOrigin": "Origin"})
+	}, nil)
 }
 
 func foldAlias(res *resource) {
@@ -308,10 +308,7 @@ func readKafka(res *resource) {
 		ClusterName:  p.name("ClusterName"),
 		ClientBroker: transit.text("ClientBroker"), // AWS documents two defaults
 		InCluster:    transit.boolOr("InCluster", true),
-	}, map[string]string{
-		"clientBroker": "EncryptionInfo.EncryptionInTransit.ClientBroker",
-		"inCluster":    "EncryptionInfo.EncryptionInTransit.InCluster",
-	})
+	}, nil)
 }
 
 func readOpenSearch(res *resource) {
@@ -322,9 +319,5 @@ func readOpenSearch(res *resource) {
 		EnforceHTTPS:         p.in("DomainEndpointOptions").bool("EnforceHTTPS"),
 		NodeToNodeEncryption: p.in("NodeToNodeEncryptionOptions").bool("Enabled"),
 		EncryptionAtRest:     p.in("EncryptionAtRestOptions").bool("Enabled"),
-	}, map[string]string{
-		"enforceHTTPS":         "DomainEndpointOptions.EnforceHTTPS",
-		"nodeToNodeEncryption": "NodeToNodeEncryptionOptions.Enabled",
-		"encryptionAtRest":     "EncryptionAtRestOptions.Enabled",
-	})
+	}, nil)
 }
