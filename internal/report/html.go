@@ -389,8 +389,18 @@ var icons = map[estate.Kind]string{
 	"Cache": "cache", "KafkaCluster": "cache", "OpenSearchDomain": "cache", "PersistentVolumeClaim": "disk", "PersistentVolume": "disk", "Volume": "disk", "FileSystem": "disk", "Bucket": "disk",
 }
 
+// describe names a node. The picture has the namespace in its title, so that
+// of a workload only its controller is left to say.
+func (b *pageBuilder) describe(n *node) (name, what string) {
+	name, what = b.words.describeNode(n)
+	if n.ref.Kind == estate.Workloads.Kind {
+		what, _, _ = strings.Cut(what, "/")
+	}
+	return name, what
+}
+
 func (b *pageBuilder) node(n *node) pageNode {
-	name, what := b.words.describeNode(n)
+	name, what := b.describe(n)
 	out := pageNode{
 		Name: b.string(name), What: b.string(what), ID: b.string(n.ref.ID), Icon: cmp.Or(icons[n.ref.Kind], "dot"),
 		Findings: b.numbers(b.hung.nodes[n.ref]),
@@ -401,7 +411,7 @@ func (b *pageBuilder) node(n *node) pageNode {
 			next.Hops = append(next.Hops, b.hop(h))
 		}
 		if bundle.again {
-			name, what := b.words.describeNode(bundle.to)
+			name, what := b.describe(bundle.to)
 			next.To = pageNode{Name: b.string(name), What: b.string(what), ID: b.string(bundle.to.ref.ID), Icon: cmp.Or(icons[bundle.to.ref.Kind], "dot")}
 		} else {
 			next.To = b.node(bundle.to)

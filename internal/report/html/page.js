@@ -194,7 +194,7 @@
     $("path-count").textContent = (list.length === data.apps.length ? plural(list.length, "application") : `${number(list.length)} of ${plural(data.apps.length, "application")}`) +
       (data.pathless ? `; ${number(data.pathless)} more without a path` : "");
   };
-  $("path-filters").hidden = data.apps.length < 2;
+  $("path-filters").hidden = data.apps.length < 5;
   $("path-text").addEventListener("input", filterApps);
   for (const b of document.querySelectorAll("[data-show]")) {
     b.addEventListener("click", () => {
