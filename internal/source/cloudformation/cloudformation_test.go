@@ -141,6 +141,9 @@ func TestFunctions(t *testing.T) {
 		{"float that changes", "1.30", "unknown"},
 		{"float that does not", "1.3", "1.3"},
 		{"quoted number", "'1.30'", "1.30"},
+		{"integer that changes", "010", "unknown"},
+		{"integer that does not", "10", "10"},
+		{"boolean", "True", "true"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := kmsKeyID(t, preamble, tt.expression, Options{}); got != tt.want {

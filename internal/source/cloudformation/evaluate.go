@@ -104,6 +104,13 @@ func (s *stack) literal(n *yaml.Node) value {
 		if f, err := strconv.ParseFloat(n.Value, 64); err != nil || strconv.FormatFloat(f, 'f', -1, 64) != n.Value {
 			return value{}
 		}
+	case n.Tag == "!!int" && n.Style == 0:
+		// So does 0x10 as 16, and 010 as 8 or 10.
+		if i, err := strconv.ParseInt(n.Value, 10, 64); err != nil || strconv.FormatInt(i, 10) != n.Value {
+			return value{}
+		}
+	case n.Tag == "!!bool":
+		return text(strings.ToLower(n.Value))
 	}
 	return text(n.Value)
 }
