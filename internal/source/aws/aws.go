@@ -215,7 +215,7 @@ type reader struct {
 
 	mu       sync.Mutex // guards estate, failures and problems
 	estate   estate.Estate
-	failures map[estate.Kind]estate.Coverage
+	failures map[estate.Kind][]cause
 	problems map[estate.Problem]int
 }
 
@@ -226,7 +226,7 @@ func (s *session) reader(name, region string, kinds []estate.Kind) *reader {
 		region:   region,
 		sdk:      s.clients(cmp.Or(region, s.regions[0])),
 		kinds:    kinds,
-		failures: map[estate.Kind]estate.Coverage{},
+		failures: map[estate.Kind][]cause{},
 		problems: map[estate.Problem]int{},
 	}
 }
@@ -250,13 +250,36 @@ func (r *reader) fail(err error, kinds ...estate.Kind) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, kind := range kinds {
-		old, found := r.failures[kind]
-		// Parts run side by side: of several causes the one that stands
-		// must not depend on which came first.
-		if !found || old.State != estate.Denied && state == estate.Denied || old.State == state && why < old.Why {
-			r.failures[kind] = estate.Coverage{Kind: kind, State: state, Why: why}
+		if c := (cause{state, why}); !slices.Contains(r.failures[kind], c) {
+			r.failures[kind] = append(r.failures[kind], c)
 		}
 	}
+}
+
+// A cause is why a kind is not fully known.
+type cause struct {
+	state estate.State
+	why   string
+}
+
+// coverage sums causes up: a denial counts more than what may pass by itself,
+// and all denied actions are named, so that one change of the policy mends it.
+func coverage(kind estate.Kind, causes []cause) estate.Coverage {
+	if len(causes) == 0 {
+		return estate.Coverage{Kind: kind, State: estate.Read}
+	}
+	// Parts run side by side: the answer must not depend on who came first.
+	causes = slices.Clone(causes)
+	slices.SortFunc(causes, func(a, b cause) int {
+		return cmp.Or(compareBool(a.state != estate.Denied, b.state != estate.Denied), cmp.Compare(a.why, b.why))
+	})
+	out := estate.Coverage{Kind: kind, State: causes[0].state, Why: causes[0].why}
+	for _, c := range causes[1:] {
+		if action, denied := strings.CutPrefix(c.why, notAllowed); denied && strings.HasPrefix(out.Why, notAllowed) {
+			out.Why += ", " + action
+		}
+	}
+	return out
 }
 
 // blind records that an attribute of a resource stays unknown.
@@ -274,8 +297,7 @@ func (r *reader) problem(what, remedy string) {
 func (r *reader) complete(kind estate.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, failed := r.failures[kind]
-	return !failed
+	return len(r.failures[kind]) == 0
 }
 
 // result returns what was read with the source that says how far.
@@ -285,10 +307,7 @@ func (r *reader) result() *estate.Estate {
 		if !slices.Contains(r.kinds, kind.Kind) {
 			continue
 		}
-		c, failed := r.failures[kind.Kind]
-		if !failed {
-			c = estate.Coverage{Kind: kind.Kind, State: estate.Read}
-		}
+		c := coverage(kind.Kind, r.failures[kind.Kind])
 		c.Count = kind.Len(&r.estate)
 		source.Coverage = append(source.Coverage, c)
 	}

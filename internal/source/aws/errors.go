@@ -123,6 +123,8 @@ func isCode(err error, codes ...string) bool {
 	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
 }
 
+const notAllowed = "not allowed to call "
+
 // explain turns the failure of a call into coverage: one short sentence
 // without identifiers, which differ from run to run and name things that the
 // report's readers may not know.
@@ -130,7 +132,7 @@ func explain(err error) (estate.State, string) {
 	call := action(err)
 	switch classify(err) {
 	case denied:
-		return estate.Denied, "not allowed to call " + call
+		return estate.Denied, notAllowed + call
 	case expired:
 		return estate.Denied, "the session expired before " + call
 	case rejected:

@@ -115,6 +115,20 @@ func TestAttributeDenied(t *testing.T) {
 	}
 }
 
+func TestCoverageNamesAllDeniedActions(t *testing.T) {
+	denial := func(action string) cause { return cause{estate.Denied, notAllowed + action} }
+	slow := cause{estate.Unavailable, "fsx:DescribeFileSystems gave no answer within 30s"}
+	for want, causes := range map[string][]cause{
+		"read ":                               nil,
+		"denied not allowed to call a:B, c:D": {denial("c:D"), slow, denial("a:B")},
+		"unavailable fsx:DescribeFileSystems gave no answer within 30s": {slow},
+	} {
+		if c := coverage("FileSystem", causes); string(c.State)+" "+c.Why != want {
+			t.Errorf("got %+v, want %s", c, want)
+		}
+	}
+}
+
 type endless struct{}
 
 func (endless) HasMorePages() bool { return true }
