@@ -204,6 +204,9 @@ func (f *facts) goMySQL(p place, v string) bool {
 	}
 	if _, query, ok := strings.Cut(rest, "?"); ok {
 		fact.TLSMode, fact.CAFile = tlsOptions(query)
+		if fact.TLSMode == "" && strings.Contains("&"+query, "&tls=") {
+			fact.TLSMode = "custom" // the name of a configuration in the program
+		}
 	}
 	f.add(p, fact)
 	return true
@@ -266,7 +269,10 @@ func (o *options) set(name, value string) {
 // the modes of its sslMode.
 func (o *options) mode() string {
 	if on, ok := truth(o.trustAnything); ok && on {
-		if encrypt, known := truth(o.encrypt); !known || encrypt {
+		// A strict client verifies all the same, and one that may stay in the
+		// clear has nothing to verify.
+		encrypt, isSwitch := truth(o.encrypt)
+		if isSwitch && encrypt || o.encrypt == "" || strings.EqualFold(o.encrypt, "mandatory") {
 			return "trustServerCertificate"
 		}
 	}

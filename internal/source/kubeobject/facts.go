@@ -423,7 +423,8 @@ func truth(v string) (on, ok bool) {
 var tlsWords = []string{
 	"disable", "allow", "prefer", "require", "verify-ca", "verify-full", "no-verify",
 	"DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY", "verify_full", "trust",
-	"skip-verify", "strict", "mandatory", "optional", "trustServerCertificate",
+	"skip-verify", "custom", "strict", "mandatory", "optional", "trustServerCertificate",
+	"VerifyCA", "VerifyFull", "Prefered", "None",
 	"SSL", "SASL_SSL", "PLAINTEXT", "SASL_PLAINTEXT",
 }
 
