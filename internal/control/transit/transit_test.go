@@ -1,0 +1,103 @@
+package transit
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestGlob(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, s string
+		want       bool
+	}{
+		{"*", "arn:aws:s3:::logs/a", true},
+		{"arn:aws:s3:::logs/*", "arn:aws:s3:::logs/a/b", true},
+		{"arn:aws:s3:::logs/*", "arn:aws:s3:::logs", false},
+		{"arn:aws:s3:::logs", "arn:aws:s3:::logs2", false},
+		{"arn:*:s3:::lo?s", "arn:aws-cn:s3:::logs", true},
+		{"a*b*c", "axxbyyc", true},
+		{"a*b*c", "axxbyyd", false},
+		{"", "", true},
+		{"", "a", false},
+	} {
+		if got := glob(tt.pattern, tt.s); got != tt.want {
+			t.Errorf("glob(%q, %q) = %v", tt.pattern, tt.s, got)
+		}
+	}
+}
+
+// A policy comes from whoever may edit a bucket or a template.
+func FuzzPolicyDocument(f *testing.F) {
+	for _, seed := range []string{
+		`{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["a", "a/*"], "Condition": {"Bool": {"aws:SecureTransport": false}}}}`,
+		`{"Statement": [{"Effect": "Deny", "Principal": {"AWS": ["*"]}, "NotAction": "s3:Get*"}]}`,
+		`{"Statement": null}`, `{"Statement": [{"Principal": 7}]}`, `[]`, ``,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var p policyDocument
+		if json.Unmarshal([]byte(text), &p) != nil {
+			return
+		}
+		for _, s := range p.Statement {
+			if s.deniesPlaintext() && !strings.Contains(strings.ToLower(text), "deny") {
+				t.Errorf("a policy without Deny denies: %s", text)
+			}
+			s.covers("arn:aws:s3:::logs/any/object")
+		}
+	})
+}
+
+func TestLasting(t *testing.T) {
+	for value, want := range map[string]bool{
+		"max-age=31536000; includeSubDomains": true,
+		"includeSubDomains;MAX-AGE=\"600\"":   true,
+		"max-age=0":                           false,
+		"max-age=-1":                          false,
+		"includeSubDomains":                   false,
+	} {
+		if got := lasting(value); got != want {
+			t.Errorf("lasting(%q) = %v", value, got)
+		}
+	}
+}
+
+// What AWS documents of a few policies holds the generated table in place.
+func TestSSLPolicies(t *testing.T) {
+	if _, err := time.Parse(time.DateOnly, sslPoliciesDate); err != nil || sslPoliciesSource == "" {
+		t.Errorf("the table is of %q from %q", sslPoliciesDate, sslPoliciesSource)
+	}
+	for name, strong := range map[string]bool{
+		defaultSSLPolicy:                             false,
+		"ELBSecurityPolicy-TLS-1-2-2017-01":          false,
+		"ELBSecurityPolicy-TLS13-1-0-2021-06":        false,
+		"ELBSecurityPolicy-TLS13-1-2-2021-06":        true,
+		"ELBSecurityPolicy-TLS13-1-2-Res-2021-06":    true,
+		"ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09": true,
+		"ELBSecurityPolicy-TLS13-1-3-2021-06":        true,
+	} {
+		p, ok := sslPolicies[name]
+		if weak := p.weakness(); !ok || (weak == "") != strong {
+			t.Errorf("%s: found %v, weakness %q", name, ok, weak)
+		}
+	}
+	for name, p := range sslPolicies {
+		if p.protocols == "" || p.ciphers == "" {
+			t.Errorf("%s has no protocols or no ciphers", name)
+		}
+	}
+}
+
+// An authority without a source or a date could never be checked again.
+func TestExpiredCAsAreDated(t *testing.T) {
+	for _, ca := range expiredCAs {
+		_, err := time.Parse("January 2006", ca.expired)
+		_, readErr := time.Parse(time.DateOnly, ca.read)
+		if err != nil || readErr != nil || ca.source == "" {
+			t.Errorf("%s: expired %q, source %q, read %q", ca.id, ca.expired, ca.source, ca.read)
+		}
+	}
+}
