@@ -305,7 +305,7 @@ Outputs:
 	type volume struct{ id, encrypted, key string }
 	var got []volume
 	for _, v := range estate.Volumes.In(e) {
-		got = append(got, volume{v.VolumeId, fmt.Sprint(v.Encrypted.Get()), v.KmsKeyId.Or("unknown")})
+		got = append(got, volume{v.Arn, fmt.Sprint(v.Encrypted.Get()), v.KmsKeyId.Or("unknown")})
 	}
 	want := []volume{
 		{"cfn:stacks/net.yaml#V", "true true", "none"},

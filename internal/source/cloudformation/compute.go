@@ -141,7 +141,7 @@ func readInstance(res *resource) {
 	}
 	put(res, estate.Instances, &estate.Instance{
 		AWS:              res.aws(p.tags("Tags")),
-		InstanceId:       res.id(),
+		InstanceId:       res.name,
 		MetadataOptions:  options,
 		SubnetId:         p.ref("SubnetId"),
 		SecurityGroupIds: p.refs("SecurityGroupIds"),

@@ -84,7 +84,9 @@ var kinds = []estate.Kind{
 	estate.Caches.Kind, estate.KafkaClusters.Kind, estate.OpenSearchDomains.Kind,
 }
 
-// aws returns what every AWS resource has.
+// aws returns what every AWS resource has. Fields such as VolumeId, which AWS
+// gives out, hold the logical ID: they are what people read. References join by
+// the Arn.
 func (res *resource) aws(tags map[string]string) estate.AWS {
 	return estate.AWS{
 		Origin: estate.Origin{File: res.path, Line: res.line, Region: res.reader.options.Region},

@@ -301,7 +301,7 @@ func readDistribution(res *resource) {
 	}
 	put(res, estate.Distributions, &estate.Distribution{
 		AWS:                res.aws(p.tags("Tags")),
-		Id:                 res.id(),
+		Id:                 res.name,
 		DomainName:         res.id() + ".DomainName",
 		DistributionConfig: config,
 	}, nil)

@@ -10,7 +10,7 @@ func readVPC(res *resource) {
 	p := res.properties()
 	put(res, estate.VPCs, &estate.VPC{
 		AWS:       res.aws(p.tags("Tags")),
-		VpcId:     res.id(),
+		VpcId:     res.name,
 		CidrBlock: p.plain("CidrBlock"),
 	}, nil)
 }
@@ -36,7 +36,7 @@ func readSubnet(res *resource) {
 	p := res.properties()
 	put(res, estate.Subnets, &estate.Subnet{
 		AWS:                 res.aws(p.tags("Tags")),
-		SubnetId:            res.id(),
+		SubnetId:            res.name,
 		VpcId:               p.ref("VpcId"),
 		CidrBlock:           p.plain("CidrBlock"),
 		Ipv6CidrBlock:       p.plain("Ipv6CidrBlock"),
@@ -49,7 +49,7 @@ func readRouteTable(res *resource) {
 	p := res.properties()
 	put(res, estate.RouteTables, &estate.RouteTable{
 		AWS:          res.aws(p.tags("Tags")),
-		RouteTableId: res.id(),
+		RouteTableId: res.name,
 		VpcId:        p.ref("VpcId"),
 	}, nil)
 }
@@ -215,7 +215,7 @@ func readNetworkAcl(res *resource) {
 	p := res.properties()
 	put(res, estate.NetworkAcls, &estate.NetworkAcl{
 		AWS:   res.aws(p.tags("Tags")),
-		Id:    res.id(),
+		Id:    res.name,
 		VpcId: p.ref("VpcId"),
 	}, nil)
 }

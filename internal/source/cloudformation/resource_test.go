@@ -54,11 +54,11 @@ func TestWhatResourcesBecome(t *testing.T) {
 		{"distribution with its own name", `
   L: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer}
   R: {Type: AWS::CloudFront::Distribution, Properties: {DistributionConfig: {Enabled: true, DefaultCacheBehavior: {TargetOriginId: o, ViewerProtocolPolicy: allow-all}, Origins: [{Id: o, DomainName: !GetAtt L.DNSName, CustomOriginConfig: {OriginProtocolPolicy: http-only}}]}}}`, "Distribution",
-			`{"distributionConfig":{"defaultCacheBehavior":{"targetOriginId":"o","viewerProtocolPolicy":"allow-all"},"enabled":true,"origins":[{"customOriginConfig":{"originProtocolPolicy":"http-only"},"domainName":"cfn:t.yaml#L.DNSName","id":"o"}],"viewerCertificate":{"cloudFrontDefaultCertificate":true,"minimumProtocolVersion":"TLSv1"},"webACLId":""},"domainName":"ID.DomainName","id":"ID"}`},
+			`{"distributionConfig":{"defaultCacheBehavior":{"targetOriginId":"o","viewerProtocolPolicy":"allow-all"},"enabled":true,"origins":[{"customOriginConfig":{"originProtocolPolicy":"http-only"},"domainName":"cfn:t.yaml#L.DNSName","id":"o"}],"viewerCertificate":{"cloudFrontDefaultCertificate":true,"minimumProtocolVersion":"TLSv1"},"webACLId":""},"domainName":"ID.DomainName","id":"R"}`},
 		{"VPC with another block", `
   B: {Type: AWS::EC2::VPCCidrBlock, Properties: {VpcId: !Ref R, CidrBlock: 10.1.0.0/16}}
   R: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}`, "VPC",
-			`{"cidrBlock":"10.0.0.0/16","cidrBlockAssociations":["10.1.0.0/16"],"vpcId":"ID"}`},
+			`{"cidrBlock":"10.0.0.0/16","cidrBlockAssociations":["10.1.0.0/16"],"vpcId":"R"}`},
 		{"routes", `
   G: {Type: AWS::EC2::InternetGateway}
   V: {Type: AWS::EC2::VPNGateway}
@@ -67,7 +67,7 @@ func TestWhatResourcesBecome(t *testing.T) {
   C: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref R, DestinationIpv6CidrBlock: '::/0', GatewayId: !Ref Open}}
   D: {Type: AWS::EC2::Route, Properties: {RouteTableId: rtb-elsewhere, DestinationCidrBlock: 0.0.0.0/0}}
   R: {Type: AWS::EC2::RouteTable, Properties: {VpcId: v}}`, "RouteTable",
-			`{"routeTableId":"ID","routes":[{"destinationCidrBlock":"0.0.0.0/0","gatewayId":"cfn:t.yaml#G","internet":true},{"destinationCidrBlock":"10.0.0.0/8","gatewayId":"cfn:t.yaml#V"},{"destinationIpv6CidrBlock":"::/0","gatewayId":"${Open}","internet":true}],"vpcId":"v"}`},
+			`{"routeTableId":"R","routes":[{"destinationCidrBlock":"0.0.0.0/0","gatewayId":"cfn:t.yaml#G","internet":true},{"destinationCidrBlock":"10.0.0.0/8","gatewayId":"cfn:t.yaml#V"},{"destinationIpv6CidrBlock":"::/0","gatewayId":"${Open}","internet":true}],"vpcId":"v"}`},
 		{"security group without rules lets out", `
   R: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: d}}`, "SecurityGroup",
 			`{"groupId":"ID","groupName":"R","securityGroupEgress":[{"cidrIp":"0.0.0.0/0","fromPort":-1,"ipProtocol":"-1","toPort":-1},{"cidrIpv6":"::/0","fromPort":-1,"ipProtocol":"-1","toPort":-1}],"securityGroupIngress":[]}`},
@@ -87,7 +87,7 @@ func TestWhatResourcesBecome(t *testing.T) {
   A: {Type: AWS::EC2::NetworkAclEntry, Properties: {NetworkAclId: !Ref R, RuleNumber: 100, Protocol: 6, RuleAction: allow, CidrBlock: 10.0.0.0/8, PortRange: {From: 3306, To: 3306}}}
   B: {Type: AWS::EC2::NetworkAclEntry, Condition: Unknown, Properties: {NetworkAclId: !Ref R, RuleNumber: 90, Protocol: -1, RuleAction: deny, CidrBlock: 0.0.0.0/0}}
   C: {Type: AWS::EC2::SubnetNetworkAclAssociation, Properties: {NetworkAclId: !Ref R, SubnetId: s}}`, "NetworkAcl",
-			`{"entries":[{"cidrBlock":"10.0.0.0/8","fromPort":3306,"protocol":"6","ruleAction":"allow","ruleNumber":100,"toPort":3306}],"id":"ID","subnetIds":["s"],"vpcId":"v"}`},
+			`{"entries":[{"cidrBlock":"10.0.0.0/8","fromPort":3306,"protocol":"6","ruleAction":"allow","ruleNumber":100,"toPort":3306}],"id":"R","subnetIds":["s"],"vpcId":"v"}`},
 		{"database without anything", `
   R: {Type: AWS::RDS::DBInstance, Properties: {Engine: postgres, MasterUserPassword: hunter2}}`, "DBInstance",
 			`{"certificateDetails":{},"dbInstanceIdentifier":"R","dbParameterGroupName":"","deletionProtection":false,"endpoint":{},"engine":"postgres","kmsKeyId":"","optionGroupName":"","publiclyAccessible":true,"storageEncrypted":false}`},
@@ -116,11 +116,11 @@ func TestWhatResourcesBecome(t *testing.T) {
   R: {Type: AWS::RDS::OptionGroup, Properties: {EngineName: oracle-ee, OptionConfigurations: [{OptionName: SSL, Port: 2484, OptionSettings: [{Name: SQLNET.SSL_VERSION, Value: '1.2'}, {Name: PASSWORD, Value: hunter2}]}]}}`, "OptionGroup",
 			`{"engineName":"oracle-ee","optionConfigurations":[{"optionName":"SSL","optionSettings":[{"name":"SQLNET.SSL_VERSION","value":"1.2"}],"port":2484}],"optionGroupName":"R"}`},
 		{"volume without anything", `
-  R: {Type: AWS::EC2::Volume}`, "Volume", `{"kmsKeyId":"","volumeId":"ID"}`},
+  R: {Type: AWS::EC2::Volume}`, "Volume", `{"kmsKeyId":"","volumeId":"R"}`},
 		{"key", `
   A: {Type: AWS::KMS::Alias, Properties: {AliasName: alias/a, TargetKeyId: !GetAtt R.Arn}}
   R: {Type: AWS::KMS::Key}`, "Key",
-			`{"aliases":["alias/a"],"enableKeyRotation":false,"enabled":true,"keyId":"ID","keyManager":"CUSTOMER","keyOrigin":"AWS_KMS","keySpec":"SYMMETRIC_DEFAULT"}`},
+			`{"aliases":["alias/a"],"enableKeyRotation":false,"enabled":true,"keyId":"R","keyManager":"CUSTOMER","keyOrigin":"AWS_KMS","keySpec":"SYMMETRIC_DEFAULT"}`},
 		{"bucket without anything", `
   R: {Type: AWS::S3::Bucket}`, "Bucket", `{"bucketEncryption":"AES256","bucketName":"R","policy":""}`},
 		{"bucket named by an expression", `
@@ -137,11 +137,11 @@ func TestWhatResourcesBecome(t *testing.T) {
 			`{"bucketEncryption":"AES256","bucketName":"R"}`},
 		{"macro in the properties", `
   R: {Type: AWS::KMS::Key, Properties: {Fn::Transform: {Name: AWS::Include}, KeySpec: RSA_2048}}`, "Key",
-			`{"keyId":"ID","keyManager":"CUSTOMER","keySpec":"RSA_2048"}`},
+			`{"keyId":"R","keyManager":"CUSTOMER","keySpec":"RSA_2048"}`},
 		{"EFS", `
-  R: {Type: AWS::EFS::FileSystem, Properties: {Encrypted: true}}`, "FileSystem", `{"encrypted":true,"fileSystemId":"ID","fileSystemType":"EFS","kmsKeyId":""}`},
+  R: {Type: AWS::EFS::FileSystem, Properties: {Encrypted: true}}`, "FileSystem", `{"encrypted":true,"fileSystemId":"R","fileSystemType":"EFS","kmsKeyId":""}`},
 		{"FSx", `
-  R: {Type: AWS::FSx::FileSystem, Properties: {FileSystemType: LUSTRE}}`, "FileSystem", `{"encrypted":true,"fileSystemId":"ID","fileSystemType":"LUSTRE","kmsKeyId":""}`},
+  R: {Type: AWS::FSx::FileSystem, Properties: {FileSystemType: LUSTRE}}`, "FileSystem", `{"encrypted":true,"fileSystemId":"R","fileSystemType":"LUSTRE","kmsKeyId":""}`},
 		{"valkey", `
   R: {Type: AWS::ElastiCache::ReplicationGroup, Properties: {Engine: valkey, AuthToken: hunter2}}`, "Cache",
 			`{"atRestEncryptionEnabled":true,"engine":"valkey","id":"R","transitEncryptionEnabled":false,"type":"replicationgroup"}`},

@@ -12,7 +12,7 @@ func readVolume(res *resource) {
 	p := res.properties()
 	put(res, estate.Volumes, &estate.Volume{
 		AWS:      res.aws(p.tags("Tags")),
-		VolumeId: res.id(),
+		VolumeId: res.name,
 		// Without the property the account's default decides, or the snapshot.
 		Encrypted: p.bool("Encrypted"),
 		KmsKeyId:  p.refOr("KmsKeyId", ""),
@@ -23,7 +23,7 @@ func readKey(res *resource) {
 	p := res.properties()
 	put(res, estate.Keys, &estate.Key{
 		AWS:               res.aws(p.tags("Tags")),
-		KeyId:             res.id(),
+		KeyId:             res.name,
 		KeySpec:           p.textOr("KeySpec", "SYMMETRIC_DEFAULT"),
 		EnableKeyRotation: p.boolOr("EnableKeyRotation", false),
 		Enabled:           p.boolOr("Enabled", true),
@@ -222,7 +222,7 @@ func readEFS(res *resource) {
 	p := res.properties()
 	put(res, estate.FileSystems, &estate.FileSystem{
 		AWS:            res.aws(p.tags("FileSystemTags")),
-		FileSystemId:   res.id(),
+		FileSystemId:   res.name,
 		FileSystemType: "EFS",
 		Encrypted:      p.bool("Encrypted"),
 		KmsKeyId:       p.refOr("KmsKeyId", ""),
@@ -233,7 +233,7 @@ func readFSx(res *resource) {
 	p := res.properties()
 	put(res, estate.FileSystems, &estate.FileSystem{
 		AWS:            res.aws(p.tags("Tags")),
-		FileSystemId:   res.id(),
+		FileSystemId:   res.name,
 		FileSystemType: p.plain("FileSystemType"),
 		Encrypted:      estate.Known(true),
 		KmsKeyId:       p.refOr("KmsKeyId", ""),
