@@ -129,13 +129,15 @@ func TestPackagesSayWhatTheyHold(t *testing.T) {
 			t.Errorf("%s has no package doc: say what it holds and what it refuses to do", p.path)
 		case len(docs) > 1:
 			t.Errorf("%s has %d package docs: keep one", p.path, len(docs))
-		case !strings.HasPrefix(docs[0], start):
+		case !strings.HasPrefix(docs[0], start) && !(name == "main" && strings.HasPrefix(docs[0], title(filepath.Base(p.path))+" ")):
 			t.Errorf("the doc of %s must begin with %q", p.path, start)
 		case len(strings.Fields(docs[0])) < 8:
 			t.Errorf("the doc of %s says too little: %q", p.path, docs[0])
 		}
 	}
 }
+
+func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // badNames are package names that say nothing of what the package holds.
 var badNames = []string{"util", "utils", "common", "helper", "helpers", "manager", "misc", "base", "shared", "types", "lib"}
@@ -427,24 +429,90 @@ func TestLicence(t *testing.T) {
 	}
 }
 
-// TestGenerateIsNamed holds that every generated file says who made it and
-// that make generate can: a file nobody can regenerate is written by hand.
-func TestGenerateIsNamed(t *testing.T) {
-	var directives []string
-	for name, text := range textFiles(t) {
-		if filepath.Ext(name) != ".go" {
-			continue
-		}
-		for _, line := range lines(text) {
-			if d, ok := strings.CutPrefix(line, "//go:generate "); ok {
-				directives = append(directives, d)
+// TestListsAreFresh holds that each generated list names exactly the controls
+// that its folder declares.
+func TestListsAreFresh(t *testing.T) {
+	lists := 0
+	for _, p := range packages(t, "internal/control") {
+		var declared, listed []string
+		generated := false
+		for _, f := range p.files {
+			if f.test {
+				continue
+			}
+			for _, decl := range f.ast.Decls {
+				d, ok := decl.(*ast.GenDecl)
+				if !ok || d.Tok != token.VAR {
+					continue
+				}
+				for _, spec := range d.Specs {
+					v := spec.(*ast.ValueSpec)
+					for i, value := range v.Values {
+						switch x := value.(type) {
+						case *ast.UnaryExpr:
+							if lit, ok := x.X.(*ast.CompositeLit); ok && isControl(lit.Type) {
+								declared = append(declared, v.Names[i].Name)
+							}
+						case *ast.CompositeLit:
+							if f.generated && v.Names[i].Name == "Controls" {
+								generated = true
+								for _, e := range x.Elts {
+									listed = append(listed, e.(*ast.Ident).Name)
+								}
+							}
+						}
+					}
+				}
 			}
 		}
+		slices.Sort(declared)
+		slices.Sort(listed)
+		if !slices.Equal(declared, listed) {
+			t.Errorf("%s declares %v and lists %v: run make generate", p.path, declared, listed)
+		}
+		if generated {
+			lists++
+		}
 	}
-	for _, p := range allPackages(t) {
-		for _, f := range p.files {
-			if f.generated && len(directives) == 0 {
-				t.Errorf("%s is generated, but no //go:generate directive makes it", f.name)
+	if lists == 0 {
+		t.Error("no generated list of controls was found")
+	}
+}
+
+func isControl(typ ast.Expr) bool {
+	sel, ok := typ.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	pkg, ok := sel.X.(*ast.Ident)
+	return ok && pkg.Name == "control" && sel.Sel.Name == "Control"
+}
+
+var (
+	dateConst   = regexp.MustCompile(`(?m)^\s*(const )?\w*Date\s*= "20[0-9]{2}-[01][0-9]-[0-3][0-9]"$`)
+	sourceConst = regexp.MustCompile(`(?m)^\s*(const )?\w*Source\s*= ".{10,}"$`)
+)
+
+// TestDataHasASource holds that every table of facts from outside says where
+// they are from and when they were taken: facts age.
+func TestDataHasASource(t *testing.T) {
+	for name, text := range textFiles(t) {
+		if !strings.HasPrefix(name, "internal/") || strings.Contains(name, "/testdata/") {
+			continue
+		}
+		switch {
+		case strings.HasSuffix(name, "_data.go"):
+			if !dateConst.Match(text) {
+				t.Errorf("%s: no constant …Date = \"2026-01-31\": when was it taken?", name)
+			}
+			if !sourceConst.Match(text) {
+				t.Errorf("%s: no constant …Source: where is it from?", name)
+			}
+		case strings.HasSuffix(name, ".csv"):
+			header, _, _ := strings.Cut(string(text), "\n")
+			columns := strings.Split(strings.TrimSpace(header), ",")
+			if !slices.Contains(columns, "source") || !slices.Contains(columns, "date") {
+				t.Errorf("%s: columns %v: each row needs its source and date", name, columns)
 			}
 		}
 	}
