@@ -290,7 +290,11 @@ func (d *drawing) label(n *node, prefix, spine string) {
 		}
 	}
 	if refs := d.references(others); refs != "" {
-		words = append(words, refs)
+		lead := plural(strings.Count(refs, "["), "finding")
+		if len(told) > strings.Count(refs, "[") {
+			lead = fmt.Sprintf("%d more", strings.Count(refs, "["))
+		}
+		words = append(words, lead+" "+refs)
 	}
 	left := []span{{prefix, dim}, {pad(name, nameColumn-2) + "  ", bold}}
 	indent := []span{{pad(spine, spansWidth(left)), dim}}

@@ -71,18 +71,13 @@ type page struct {
 
 type barPart struct {
 	Class, Word, Symbol string
-	Count, Percent      int
+	Count               int
+	Figure              string
 }
 
-type severityCount struct {
-	Name  string
-	Count int
-}
+type severityCount struct{ Name, Figure string }
 
-type verdictCount struct {
-	Class, Word string
-	Count       int
-}
+type verdictCount struct{ Class, Word, Figure string }
 
 func hash(s string) string {
 	sum := sha256.Sum256([]byte(s))
@@ -115,13 +110,13 @@ func (r *Report) page() (*page, error) {
 	}
 	p.Title, p.Headline, p.Bar = headline(portraits)
 	for _, s := range finding.Severities {
-		p.Severity = append(p.Severity, severityCount{s.String(), c.severities[s]})
+		p.Severity = append(p.Severity, severityCount{s.String(), thousands(c.severities[s])})
 	}
 	p.Totals = []verdictCount{
-		{"fail", "failed", c.fail}, {"unknown", "unknown", c.unknown}, {"pass", "passed", c.pass}, {"na", "not applicable", c.notApplicable},
+		{"fail", "failed", thousands(c.fail)}, {"unknown", "unknown", thousands(c.unknown)}, {"pass", "passed", thousands(c.pass)}, {"na", "not applicable", thousands(c.notApplicable)},
 	}
 	for i := range p.Unknown {
-		p.Unknown[i].Why = clean(p.Unknown[i].Why)
+		p.Unknown[i].Why = clean(plain(p.Unknown[i].Why))
 	}
 	for _, s := range r.sources() {
 		s.Coverage = slices.Clone(s.Coverage)
@@ -165,7 +160,7 @@ func headline(portraits []*portrait) (title, sentence string, bar []barPart) {
 		{word: "broken", unicode: "✗"}, {word: "unknown", unicode: "?"},
 	} {
 		if n := count[m.word]; n > 0 {
-			bar = append(bar, barPart{Class: m.word, Word: m.word, Symbol: m.unicode, Count: n, Percent: max(1, 100*n/total)})
+			bar = append(bar, barPart{Class: m.word, Word: m.word, Symbol: m.unicode, Count: n, Figure: thousands(n)})
 		}
 	}
 	open := total - count["encrypted"] - count["unknown"]
@@ -283,8 +278,13 @@ type pageBuilder struct {
 	words   *text // names nodes as the text report does
 }
 
-func (b *pageBuilder) string(s string) int {
-	s = clean(s)
+// string returns the number of s in the words of whoever wrote the input.
+func (b *pageBuilder) string(s string) int { return b.number(clean(plain(s))) }
+
+// exactly returns the number of s as it is: an identity.
+func (b *pageBuilder) exactly(s string) int { return b.number(clean(s)) }
+
+func (b *pageBuilder) number(s string) int {
 	n, ok := b.strings[s]
 	if !ok {
 		n = len(b.list)
@@ -308,7 +308,7 @@ func (b *pageBuilder) build(portraits []*portrait, pathless int) pageData {
 			Expected: len(res.Expected),
 		}
 		for _, ref := range res.Control.Refs {
-			c.Refs = append(c.Refs, [2]int{b.string(strings.TrimSpace(ref.Source + " " + ref.Section)), b.string(webAddress(ref.URL))})
+			c.Refs = append(c.Refs, [2]int{b.string(refWords(ref)), b.string(webAddress(ref.URL))})
 		}
 		d.Controls = append(d.Controls, c)
 		for j := range res.Findings {
@@ -365,14 +365,7 @@ func (b *pageBuilder) prose(markdown string) int {
 	for i := range lines {
 		lines[i] = clean(strings.TrimRight(lines[i], " \r\t"))
 	}
-	s := strings.TrimSpace(strings.Join(lines, "\n"))
-	n, ok := b.strings[s]
-	if !ok {
-		n = len(b.list)
-		b.strings[s] = n
-		b.list = append(b.list, s)
-	}
-	return n
+	return b.number(strings.TrimSpace(strings.Join(lines, "\n")))
 }
 
 // webAddress returns u if a page may link to it.
@@ -402,7 +395,7 @@ func (b *pageBuilder) describe(n *node) (name, what string) {
 func (b *pageBuilder) node(n *node) pageNode {
 	name, what := b.describe(n)
 	out := pageNode{
-		Name: b.string(name), What: b.string(what), ID: b.string(n.ref.ID), Icon: cmp.Or(icons[n.ref.Kind], "dot"),
+		Name: b.string(name), What: b.string(what), ID: b.exactly(n.ref.ID), Icon: cmp.Or(icons[n.ref.Kind], "dot"),
 		Findings: b.numbers(b.hung.nodes[n.ref]),
 	}
 	for _, bundle := range n.bundles() {
@@ -412,7 +405,7 @@ func (b *pageBuilder) node(n *node) pageNode {
 		}
 		if bundle.again {
 			name, what := b.describe(bundle.to)
-			next.To = pageNode{Name: b.string(name), What: b.string(what), ID: b.string(bundle.to.ref.ID), Icon: cmp.Or(icons[bundle.to.ref.Kind], "dot")}
+			next.To = pageNode{Name: b.string(name), What: b.string(what), ID: b.exactly(bundle.to.ref.ID), Icon: cmp.Or(icons[bundle.to.ref.Kind], "dot")}
 		} else {
 			next.To = b.node(bundle.to)
 		}

@@ -66,7 +66,7 @@ var asciiForms = strings.NewReplacer(
 
 // safe returns input text in a form that the terminal shows and does not obey.
 func (p *painter) safe(s string) string {
-	s = clean(s)
+	s = clean(plain(s))
 	if p.opt.Unicode {
 		return s
 	}

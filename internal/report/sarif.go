@@ -91,7 +91,7 @@ func (r *Report) rule(c *control.Control) *sarif.ReportingDescriptor {
 	if len(c.Refs) > 0 {
 		help.WriteString("\n\n### Where it is written down\n\n")
 		for _, ref := range c.Refs {
-			help.WriteString("- " + ref.Source + " " + ref.Section)
+			help.WriteString("- " + refWords(ref))
 			if ref.URL != "" {
 				help.WriteString(": <" + ref.URL + ">")
 			}
@@ -114,12 +114,21 @@ func (r *Report) rule(c *control.Control) *sarif.ReportingDescriptor {
 	return rule
 }
 
+// refWords returns a citation in words: "AWS FSBP ELB.1, Application Load …".
+func refWords(ref control.Ref) string {
+	words := strings.TrimSpace(string(ref.Source) + " " + ref.Section)
+	if ref.Title != "" && ref.Title != ref.Section {
+		words += ", " + ref.Title
+	}
+	return words
+}
+
 func sarifResult(f *finding.Finding, rule int) *sarif.Result {
 	res := sarif.NewResult()
 	res.RuleID = text0(f.Control)
 	res.RuleIndex = rule
 	res.Level = levels[f.Severity]
-	words := f.Message
+	words := plain(f.Message)
 	if len(f.Context) > 0 {
 		words += " (" + strings.Join(f.Context, "; ") + ")"
 	}
@@ -171,7 +180,7 @@ func (r *Report) invocation() *sarif.Invocation {
 		if res.Verdict != finding.Unknown {
 			continue
 		}
-		n := sarif.NewNotification().WithLevel(sarif.LevelWarning).WithMessage(message("unknown: " + res.Why))
+		n := sarif.NewNotification().WithLevel(sarif.LevelWarning).WithMessage(message("unknown: " + plain(res.Why)))
 		n.AssociatedRule = sarif.NewReportingDescriptorReference()
 		n.AssociatedRule.ID, n.AssociatedRule.Index = text0(res.Control.ID), i
 		inv.ToolExecutionNotifications = append(inv.ToolExecutionNotifications, n)

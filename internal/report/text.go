@@ -339,7 +339,7 @@ func (t *text) unknown() {
 			names += fmt.Sprintf(" and %d more", more)
 		}
 		if len(g.Subjects) > 0 {
-			names += " for " + t.safe(g.Subjects[0].ID)
+			names += " for " + t.subject(g.Subjects[0])
 			if more := len(g.Subjects) - 1; more > 0 {
 				names += fmt.Sprintf(" and %s more", thousands(more))
 			}

@@ -2,12 +2,25 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 )
+
+// templateRE finds the identity of a resource of a CloudFormation template.
+var templateRE = regexp.MustCompile(`\bcfn:[^\s#]*#(\w+)`)
+
+// plain returns s in the words of whoever wrote the input: of a resource in a
+// CloudFormation template the logical ID, for the file stands beside it.
+func plain(s string) string {
+	if !strings.Contains(s, "cfn:") {
+		return s
+	}
+	return templateRE.ReplaceAllString(s, "$1")
+}
 
 // clean returns s with everything replaced that a terminal would obey instead
 // of show: control characters, ANSI escapes with them, and the marks that turn

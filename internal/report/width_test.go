@@ -55,3 +55,16 @@ func TestShellWord(t *testing.T) {
 		}
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		"key cfn:a/data.yaml#DataKey does not rotate": "key DataKey does not rotate",
+		"cfn:a.yaml#A and cfn:b.yaml#B":               "A and B",
+		"arn:aws:kms:eu-west-1:1:key/x":               "arn:aws:kms:eu-west-1:1:key/x",
+		"cfn: a plan":                                 "cfn: a plan",
+	} {
+		if got := plain(in); got != want {
+			t.Errorf("plain(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

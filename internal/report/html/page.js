@@ -279,6 +279,7 @@
       $("findings").scrollIntoView();
     });
   }
+  $("finding-filters").hidden = !data.findings.length;
   filterFindings();
 
   // Markdown as far as the documentation of controls uses it.
