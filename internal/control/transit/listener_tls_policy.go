@@ -50,7 +50,7 @@ func judgeListenerTLSPolicy(s *control.Subject, l *trace.Listener) {
 	says := name
 	if name == "" {
 		if l.LoadBalancer.Auto {
-			s.Unknownf("%s names no security policy, and the default of EKS Auto Mode is not documented; name one", listenerName(l))
+			s.Unknownf("%s names no security policy, and eksafe does not know the default of EKS Auto Mode; name one", listenerName(l))
 			return
 		}
 		name = defaultSSLPolicy
