@@ -1,6 +1,9 @@
 package estate
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AWS is what every AWS resource has beside its properties.
 type AWS struct {
@@ -14,6 +17,19 @@ type AWS struct {
 
 func (a *AWS) aws() *AWS { return a }
 
+// ShortName returns what people call the resource with an identity: the logical
+// ID of a template's resource, the last part of an ARN, and any other name as
+// it is.
+func ShortName(id string) string {
+	switch {
+	case strings.HasPrefix(id, "cfn:"):
+		return id[strings.LastIndexByte(id, '#')+1:]
+	case strings.HasPrefix(id, "arn:"):
+		return id[strings.LastIndexAny(id, ":/")+1:]
+	}
+	return id
+}
+
 // awsResource is a pointer to a struct that embeds AWS.
 type awsResource interface{ aws() *AWS }
 
@@ -21,7 +37,7 @@ func awsKind[T awsResource](kind, refKind Kind, name func(T) string) Collection[
 	return Collection[T]{
 		Kind: kind,
 		ref: func(r T) Ref {
-			return Ref{Kind: refKind, Name: name(r), ID: r.aws().Arn}
+			return Ref{Kind: refKind, Name: ShortName(name(r)), ID: r.aws().Arn}
 		},
 		origin: func(r T) *Origin { return &r.aws().Origin },
 	}

@@ -134,7 +134,7 @@ func (g *Graph) instanceRequiresTLS(db *Database) TLSRequirement {
 	default:
 		pg := g.parameterGroup(group)
 		if pg == nil {
-			why = "parameter group " + lastPart(group) + " was not read"
+			why = "parameter group " + estate.ShortName(group) + " was not read"
 			break
 		}
 		at = placeOf(estate.DBParameterGroups, pg, "parameters")
@@ -157,7 +157,7 @@ func (g *Graph) clusterRequiresTLS(db *Database) TLSRequirement {
 			return strings.EqualFold(p.DBClusterParameterGroupName, group) || p.Arn == group
 		})
 		if i < 0 {
-			why = "parameter group " + lastPart(group) + " was not read"
+			why = "parameter group " + estate.ShortName(group) + " was not read"
 			break
 		}
 		pg := estate.DBClusterParameterGroups.In(g.Estate)[i]
@@ -208,26 +208,18 @@ func (g *Graph) oracleRequiresTLS(i *estate.DBInstance) TLSRequirement {
 		}
 		options, ok := og.OptionConfigurations.Get()
 		if !ok {
-			return TLSRequirement{Why: "the options of group " + lastPart(group) + " are not known", At: at}
+			return TLSRequirement{Why: "the options of group " + estate.ShortName(group) + " are not known", At: at}
 		}
 		at = placeOf(estate.OptionGroups, og, "optionConfigurations")
 		if slices.ContainsFunc(options, func(o estate.OptionConfiguration) bool { return o.OptionName == "SSL" }) {
 			return TLSRequirement{Why: "the SSL option opens a TLS port, and only security groups can close the plain one", At: at}
 		}
-		return TLSRequirement{No, "option group " + lastPart(group) + " has no SSL option", at}
+		return TLSRequirement{No, "option group " + estate.ShortName(group) + " has no SSL option", at}
 	}
 	if group == "" || strings.HasPrefix(group, "default:") {
 		return TLSRequirement{No, "the default option group has no SSL option", at}
 	}
-	return TLSRequirement{Why: "option group " + lastPart(group) + " was not read", At: at}
-}
-
-// lastPart returns the logical or short name of an identity.
-func lastPart(id string) string {
-	if i := strings.LastIndexAny(id, "#/:"); i >= 0 {
-		return id[i+1:]
-	}
-	return id
+	return TLSRequirement{Why: "option group " + estate.ShortName(group) + " was not read", At: at}
 }
 
 // databaseHop makes the hop to a database or a proxy, if the host is one.
@@ -297,7 +289,7 @@ func (g *Graph) proxyHops(p *estate.DBProxy) {
 func prefixed(prefix string, ids []string) []string {
 	var out []string
 	for _, id := range ids {
-		out = append(out, prefix+strings.ToLower(lastPart(id)))
+		out = append(out, prefix+strings.ToLower(estate.ShortName(id)))
 	}
 	return out
 }

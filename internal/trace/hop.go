@@ -154,7 +154,7 @@ func (g *Graph) judgeEntry(h *Hop, l *Listener) {
 		h.Encryption, h.By = Encrypted, TypeName(l.LoadBalancer.Type)+" listener "+l.String()
 		h.Why = "the listener speaks TLS only"
 		if certs, ok := l.Certificates.Get(); ok && len(certs) > 0 {
-			h.By += ", certificate " + lastPart(certs[0])
+			h.By += ", certificate " + estate.ShortName(certs[0])
 			h.PeerVerified = Yes
 			h.Places = append(h.Places, l.CertificatesAt)
 		} else if ok && l.Discovered {

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"path"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -86,7 +87,7 @@ func (g *Graph) volumeOf(pv *estate.Resource[corev1.PersistentVolume]) (encrypte
 	case src.CSI != nil:
 		handle = src.CSI.VolumeHandle
 	case src.AWSElasticBlockStore != nil:
-		handle = lastPart(src.AWSElasticBlockStore.VolumeID)
+		handle = path.Base(src.AWSElasticBlockStore.VolumeID) // "aws://eu-west-1a/vol-1"
 	}
 	if v := g.ebsVolumes[handle]; handle != "" && v != nil {
 		encrypted, known = v.Encrypted.Get()
