@@ -430,13 +430,13 @@ func (r *repeat) Read(p []byte) (int, error) {
 func TestHugeInput(t *testing.T) {
 	const size = 200 << 20
 	for _, test := range []struct{ text, want string }{
-		{"a", "stdin:1: a document of more than 16 MB"},
-		{"- a\n", "stdin:1: a document of more than 16 MB"},
-		{"[", "stdin:1: a document of more than 64 MB"},
+		{strings.Repeat("a", 1000), "stdin:1: a document of more than 16 MB"},
+		{"- " + strings.Repeat("a", 1000) + "\n", "stdin:1: a document of more than 16 MB"},
+		{strings.Repeat("[", 1000), "stdin:1: a document of more than 64 MB"},
 	} {
-		_, err := Read(context.Background(), []string{"-"}, &repeat{strings.Repeat(test.text, 4096), size})
+		_, err := Read(context.Background(), []string{"-"}, &repeat{strings.Repeat(test.text, 64), size})
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q: error %v, want one with %q", test.text, err, test.want)
+			t.Errorf("%.5q: error %v, want one with %q", test.text, err, test.want)
 		}
 	}
 }
