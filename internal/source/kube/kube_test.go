@@ -114,6 +114,9 @@ func TestAListWithoutEndIsGivenUp(t *testing.T) {
 	if got := f.mustRead(Options{}).Coverage("Service"); got.State != estate.Unavailable {
 		t.Errorf("coverage %+v", got)
 	}
+	if n := f.count(servicesPath); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
 }
 
 func TestADeniedKindIsCoverage(t *testing.T) {
