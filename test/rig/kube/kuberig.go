@@ -32,7 +32,7 @@ import (
 
 const (
 	startBudget = 2 * time.Minute // some four seconds on an idle machine
-	applyBudget = time.Minute
+	applyBudget = 5 * time.Minute // some four seconds for every definition
 	pollEvery   = 100 * time.Millisecond
 )
 
