@@ -175,7 +175,7 @@ func (r *reader) readInstances(ctx context.Context) []*estate.Instance {
 		names[c.Name] = true
 		tags = append(tags, "kubernetes.io/cluster/"+c.Name)
 	}
-	input := &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{
+	input := &ec2.DescribeInstancesInput{MaxResults: &ec2Page, Filters: []ec2types.Filter{
 		{Name: awssdk.String("tag-key"), Values: tags},
 		{Name: awssdk.String("instance-state-name"), Values: []string{"pending", "running", "stopping", "stopped"}},
 	}}

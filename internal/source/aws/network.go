@@ -13,9 +13,13 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
+// ec2Page is how many resources we ask EC2 for at once. Where nothing is asked
+// EC2 answers all, and refuses where that is too many.
+var ec2Page int32 = 100
+
 func (r *reader) readNetworks(ctx context.Context) {
 	var vpcs []*estate.VPC
-	err := pages(ctx, ec2.NewDescribeVpcsPaginator(r.sdk.ec2, &ec2.DescribeVpcsInput{}), func(p *ec2.DescribeVpcsOutput) {
+	err := pages(ctx, ec2.NewDescribeVpcsPaginator(r.sdk.ec2, &ec2.DescribeVpcsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeVpcsOutput) {
 		for i := range p.Vpcs {
 			vpcs = append(vpcs, r.vpc(&p.Vpcs[i]))
 		}
@@ -26,7 +30,7 @@ func (r *reader) readNetworks(ctx context.Context) {
 	put(r, estate.VPCs, vpcs)
 
 	var subnets []*estate.Subnet
-	err = pages(ctx, ec2.NewDescribeSubnetsPaginator(r.sdk.ec2, &ec2.DescribeSubnetsInput{}), func(p *ec2.DescribeSubnetsOutput) {
+	err = pages(ctx, ec2.NewDescribeSubnetsPaginator(r.sdk.ec2, &ec2.DescribeSubnetsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeSubnetsOutput) {
 		for i := range p.Subnets {
 			subnets = append(subnets, r.subnet(&p.Subnets[i]))
 		}
@@ -37,7 +41,7 @@ func (r *reader) readNetworks(ctx context.Context) {
 	put(r, estate.Subnets, subnets)
 
 	var tables []*estate.RouteTable
-	err = pages(ctx, ec2.NewDescribeRouteTablesPaginator(r.sdk.ec2, &ec2.DescribeRouteTablesInput{}), func(p *ec2.DescribeRouteTablesOutput) {
+	err = pages(ctx, ec2.NewDescribeRouteTablesPaginator(r.sdk.ec2, &ec2.DescribeRouteTablesInput{MaxResults: &ec2Page}), func(p *ec2.DescribeRouteTablesOutput) {
 		for i := range p.RouteTables {
 			tables = append(tables, r.routeTable(&p.RouteTables[i]))
 		}
@@ -48,7 +52,7 @@ func (r *reader) readNetworks(ctx context.Context) {
 	put(r, estate.RouteTables, tables)
 
 	var acls []*estate.NetworkAcl
-	err = pages(ctx, ec2.NewDescribeNetworkAclsPaginator(r.sdk.ec2, &ec2.DescribeNetworkAclsInput{}), func(p *ec2.DescribeNetworkAclsOutput) {
+	err = pages(ctx, ec2.NewDescribeNetworkAclsPaginator(r.sdk.ec2, &ec2.DescribeNetworkAclsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeNetworkAclsOutput) {
 		for i := range p.NetworkAcls {
 			acls = append(acls, r.networkAcl(&p.NetworkAcls[i]))
 		}
@@ -177,7 +181,7 @@ func compareBool(a, b bool) int {
 
 func (r *reader) readSecurityGroups(ctx context.Context) {
 	var groups []*estate.SecurityGroup
-	err := pages(ctx, ec2.NewDescribeSecurityGroupsPaginator(r.sdk.ec2, &ec2.DescribeSecurityGroupsInput{}), func(p *ec2.DescribeSecurityGroupsOutput) {
+	err := pages(ctx, ec2.NewDescribeSecurityGroupsPaginator(r.sdk.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeSecurityGroupsOutput) {
 		for i := range p.SecurityGroups {
 			g := &p.SecurityGroups[i]
 			groups = append(groups, &estate.SecurityGroup{
@@ -239,7 +243,7 @@ func securityGroupRules(permissions []ec2types.IpPermission) []estate.SecurityGr
 
 func (r *reader) readVolumes(ctx context.Context) {
 	var volumes []*estate.Volume
-	err := pages(ctx, ec2.NewDescribeVolumesPaginator(r.sdk.ec2, &ec2.DescribeVolumesInput{}), func(p *ec2.DescribeVolumesOutput) {
+	err := pages(ctx, ec2.NewDescribeVolumesPaginator(r.sdk.ec2, &ec2.DescribeVolumesInput{MaxResults: &ec2Page}), func(p *ec2.DescribeVolumesOutput) {
 		for i := range p.Volumes {
 			v := &p.Volumes[i]
 			volumes = append(volumes, &estate.Volume{

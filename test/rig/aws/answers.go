@@ -27,6 +27,7 @@ type memory struct {
 	keyAlgorithms  map[string]string            // certificate → what was asked for
 	distributions  []string                     // as they stand in a list
 	kafka          map[string]map[string]any    // ARN → what CreateClusterV2 asked for
+	names          map[string]string            // ID that the emulator gave → ID that clients see
 }
 
 // An OptionGroup is a group of database options.
@@ -47,6 +48,7 @@ func newMemory() memory {
 		optionGroups:   map[string][]OptionGroup{},
 		keyAlgorithms:  map[string]string{},
 		kafka:          map[string]map[string]any{},
+		names:          map[string]string{},
 	}
 }
 
@@ -79,6 +81,32 @@ var ownAnswers = map[string]func(*Double, *Call) *Answer{
 	"kafka:ListClustersV2":                 (*Double).listKafka,
 	"kafka:GetBootstrapBrokers":            (*Double).getBootstrapBrokers,
 	"elasticache:DescribeServerlessCaches": (*Double).describeServerlessCaches,
+}
+
+// shown puts the IDs that clients see in place of the emulator's.
+func (m memory) shown(s string) string {
+	for given, seen := range m.names {
+		s = strings.ReplaceAll(s, given, seen)
+	}
+	return s
+}
+
+// hidden undoes shown.
+func (m memory) hidden(s string) string {
+	for given, seen := range m.names {
+		s = strings.ReplaceAll(s, seen, given)
+	}
+	return s
+}
+
+// rename makes a resource be known by another ID, of an ARN that files name,
+// and returns its ARN.
+func (d *Double) rename(arn, id string) string {
+	given := arn[strings.LastIndexByte(arn, '/')+1:]
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.memory.names[given] = id
+	return d.memory.shown(arn)
 }
 
 func jsonAnswer(v any) *Answer {
@@ -179,7 +207,7 @@ func (d *Double) describeCertificate(c *Call) *Answer {
 	certificate := body["Certificate"]
 	arn, _ := certificate["CertificateArn"].(string)
 	d.mu.Lock()
-	if algorithm := d.memory.keyAlgorithms[arn]; algorithm != "" {
+	if algorithm := d.memory.keyAlgorithms[d.memory.hidden(arn)]; algorithm != "" {
 		certificate["KeyAlgorithm"] = algorithm
 	}
 	d.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -214,6 +216,7 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 		"securityGroupEgress":[{"ipProtocol":"-1","fromPort":-1,"toPort":-1,"cidrIp":"127.0.0.1/32"}]}`)
 
 	database := one(t, estate.DBInstances, e)
+	namedInExamples(t, s, database)
 	if _, known := database.CertificateDetails.ValidTill.Get(); !known {
 		t.Error("the end of the database's certificate is not known")
 	}
@@ -242,6 +245,26 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 	}
 	if bucket.PublicAccessBlockConfiguration.Or(estate.PublicAccessBlock{}) != (estate.PublicAccessBlock{BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}) {
 		t.Errorf("the bucket's block is %+v", bucket.PublicAccessBlockConfiguration)
+	}
+}
+
+// namedInExamples looks that the manifests of the shop name what the double
+// has, so that a live audit and one of files speak of the same resources.
+func namedInExamples(t *testing.T, s *awsrig.Shop, database *estate.DBInstance) {
+	t.Helper()
+	for file, want := range map[string][]string{
+		"ingress.yaml": {s.CertificateArn, s.WebACLArn, s.Bucket},
+		"orders.yaml":  {database.Endpoint.Address},
+	} {
+		data, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "shop", "secure", "k8s", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !bytes.Contains(data, []byte(w)) {
+				t.Errorf("%s does not name %s", file, w)
+			}
+		}
 	}
 }
 

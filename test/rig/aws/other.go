@@ -3,7 +3,6 @@ package awsrig
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
@@ -29,7 +28,7 @@ import (
 // SeedOther builds one of each AWS kind that the shop does not have.
 func (d *Double) SeedOther(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), seedTimeout)
 	defer cancel()
 	cfg := d.Config(ctx)
 	b := &builder{TB: t, d: d, o: ShopOptions{Region: Region}, ctx: ctx, cfg: cfg, s: &Shop{}, ec2: ec2.NewFromConfig(cfg)}

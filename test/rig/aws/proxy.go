@@ -71,12 +71,15 @@ func (d *Double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // pass hands a call to the emulator. An answer that no AWS service gives
 // fails the test.
 func (d *Double) pass(c *Call) *Answer {
+	d.mu.Lock()
+	path, query, sent := d.memory.hidden(c.Path), d.memory.hidden(c.Query.Encode()), d.memory.hidden(string(c.Body))
+	d.mu.Unlock()
 	target := *d.emulator
-	target.Path, target.RawQuery = c.Path, c.Query.Encode()
-	if unescaped, err := url.PathUnescape(c.Path); err == nil && unescaped != c.Path {
-		target.Path, target.RawPath = unescaped, c.Path
+	target.Path, target.RawQuery = path, query
+	if unescaped, err := url.PathUnescape(path); err == nil && unescaped != path {
+		target.Path, target.RawPath = unescaped, path
 	}
-	request, err := http.NewRequest(c.Method, target.String(), bytes.NewReader(c.Body))
+	request, err := http.NewRequest(c.Method, target.String(), strings.NewReader(sent))
 	if err != nil {
 		d.fail(c, err.Error())
 		return refusal(c, "InternalFailure")
@@ -102,7 +105,9 @@ func (d *Double) pass(c *Call) *Answer {
 	header.Del("Content-Length")
 	header.Del("Transfer-Encoding")
 	header.Del("Connection")
-	return &Answer{Status: response.StatusCode, Header: header, Body: body}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &Answer{Status: response.StatusCode, Header: header, Body: []byte(d.memory.shown(string(body)))}
 }
 
 func write(w http.ResponseWriter, a *Answer) {

@@ -25,7 +25,8 @@ import (
 
 // ShopOptions says which shop of examples/shop to build. The values are those
 // of its CloudFormation; the load balancer is what the AWS Load Balancer
-// Controller makes of its Ingress.
+// Controller makes of its Ingress, and has the certificate and web ACL whose
+// ARNs the Ingress names.
 type ShopOptions struct {
 	Secure bool
 	// Region is Region if empty.
@@ -55,6 +56,9 @@ type Shop struct {
 	VolumeId, Bucket                         string
 }
 
+// seedTimeout is long: the emulator loads each service at its first call.
+const seedTimeout = 5 * time.Minute
+
 type builder struct {
 	testing.TB
 	d   *Double
@@ -74,7 +78,7 @@ func (d *Double) SeedShop(t testing.TB, o ShopOptions) *Shop {
 	if len(o.PodAddresses) == 0 {
 		o.PodAddresses = []string{"192.168.64.11", "192.168.96.12"}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), seedTimeout)
 	defer cancel()
 	cfg := d.Config(ctx)
 	cfg.Region = o.Region
@@ -328,7 +332,7 @@ func (b *builder) edge() {
 		DomainName: aws.String("shop.example.com"), ValidationMethod: acmtypes.ValidationMethodDns, KeyAlgorithm: acmtypes.KeyAlgorithmEcPrime256v1,
 	})
 	b.must(err, "requesting the certificate")
-	b.s.CertificateArn = *certificate.CertificateArn
+	b.s.CertificateArn = b.known(*certificate.CertificateArn, "3f1c2b4a-8d5e-4f60-9a7b-1c2d3e4f5a6b")
 	b.s.HTTPSListenerArn = b.listener(client, &elb.CreateListenerInput{
 		LoadBalancerArn: &b.s.LoadBalancerArn, Protocol: elbtypes.ProtocolEnumHttps, Port: aws.Int32(443), DefaultActions: notFound, Tags: tags("443"),
 		SslPolicy: aws.String("ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"), Certificates: []elbtypes.Certificate{{CertificateArn: &b.s.CertificateArn}},
@@ -347,6 +351,14 @@ func (b *builder) edge() {
 	}})
 	b.must(err, "setting the load balancer's attributes")
 	b.webACL()
+}
+
+// known gives a resource the ID that the manifests name, which are of Region.
+func (b *builder) known(arn, id string) string {
+	if b.o.Region != Region {
+		return arn
+	}
+	return b.d.rename(arn, id)
 }
 
 func (b *builder) openHTTPS(group string) {
@@ -396,7 +408,7 @@ func (b *builder) webACL() {
 		},
 	})
 	b.must(err, "creating the web ACL")
-	b.s.WebACLArn = *acl.Summary.ARN
+	b.s.WebACLArn = b.known(*acl.Summary.ARN, "5b6c7d8e-9f01-4234-8567-89abcdef0123")
 	_, err = client.AssociateWebACL(b.ctx, &wafv2.AssociateWebACLInput{WebACLArn: &b.s.WebACLArn, ResourceArn: &b.s.LoadBalancerArn})
 	b.must(err, "associating the web ACL")
 	_, err = client.PutLoggingConfiguration(b.ctx, &wafv2.PutLoggingConfigurationInput{LoggingConfiguration: &waftypes.LoggingConfiguration{
