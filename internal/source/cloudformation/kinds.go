@@ -9,7 +9,7 @@ import (
 )
 
 // readers are the resource types that become resources of the estate.
-var readers map[string]func(*resource) = map[string]func(*resource){
+var readers = map[string]func(*resource){
 	"AWS::EKS::Cluster":        readCluster,
 	"AWS::EKS::Nodegroup":      readNodegroup,
 	"AWS::EC2::LaunchTemplate": readLaunchTemplate,
