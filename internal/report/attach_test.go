@@ -138,3 +138,24 @@ func TestShorten(t *testing.T) {
 		t.Errorf("folded %d causes of %d subjects, want 7 of 14", out[1].more, out[1].moreSubjects)
 	}
 }
+
+func TestUnlikeJoinsWhatDiffersInNamesOnly(t *testing.T) {
+	app := func(name string, e trace.Encryption, why string) *portrait {
+		web := estate.NamedRef("Workload", "Deployment", "shop", name)
+		db := estate.Ref{Kind: "Database", Name: name + "-db", ID: "arn:" + name}
+		return &portrait{
+			app:   &trace.Application{Name: name},
+			nodes: []estate.Ref{web, db},
+			hops:  []*trace.Hop{{From: web, To: db, Encryption: e, Why: why}},
+		}
+	}
+	got := unlike([]*portrait{
+		app("web", trace.Plaintext, "web says sslmode=disable"),
+		app("api", trace.Plaintext, "api says sslmode=disable"),
+		app("cron", trace.Plaintext, "cron does not say"),
+		app("feed", trace.Optional, "feed says sslmode=disable"),
+	})
+	if len(got) != 3 || got[0].alike != 1 || got[1].alike != 0 {
+		t.Errorf("%d kinds, the first with %d more", len(got), got[0].alike)
+	}
+}

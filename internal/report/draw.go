@@ -36,36 +36,39 @@ func (t *text) paths(portraits []*portrait, pathless int) {
 		}, sep), regular, nil)
 		t.blank()
 	}
-	var drawn, drawable, cleanShown, cleanAll int
-	for _, p := range portraits {
-		if p.clean() {
-			cleanAll++
-			if cleanShown < maxClean {
-				cleanShown++
-				t.headline(p)
-			}
+	rest := 0
+	for i, p := range t.drawn {
+		if i >= maxDrawn {
+			rest += 1 + p.alike
 			continue
 		}
-		drawable++
-		if drawn < maxDrawn {
-			drawn++
-			t.headline(p)
-			t.blank()
-			t.draw(p)
-			t.blank()
+		t.headline(p)
+		t.blank()
+		t.draw(p)
+		if p.alike > 0 {
+			t.line(span{fmt.Sprintf("  and %s like it", plural(p.alike, "more application")), dim})
+		}
+		t.blank()
+	}
+	if rest > 0 {
+		t.row(nil, []span{{"  ", regular}}, fmt.Sprintf("and %s that differ: %s", plural(rest, "more application"), t.more()), dim, nil)
+	}
+	clean := 0
+	for _, p := range portraits {
+		if p.clean() {
+			if clean++; clean <= maxClean {
+				t.headline(p)
+			}
 		}
 	}
-	if n := drawable - drawn; n > 0 {
-		t.row(nil, []span{{"  ", regular}}, fmt.Sprintf("and %s with something to mend: %s", plural(n, "more application"), t.more()), dim, nil)
-	}
-	if n := cleanAll - cleanShown; n > 0 {
+	if n := clean - maxClean; n > 0 {
 		t.row(nil, []span{{"  ", regular}}, fmt.Sprintf("and %s, encrypted the whole way", plural(n, "more application")), green, nil)
 	}
 	if pathless > 0 {
 		t.row(nil, []span{{"  ", regular}}, fmt.Sprintf("%s without a path: no load balancer, database or volume that was read belongs to %s",
 			plural(pathless, "application"), noun(pathless, "it", "them")), dim, nil)
 	}
-	if cleanAll > 0 || drawable > drawn || pathless > 0 {
+	if clean > 0 || rest > 0 || pathless > 0 {
 		t.blank()
 	}
 }

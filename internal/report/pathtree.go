@@ -2,7 +2,9 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
@@ -121,6 +123,7 @@ type portrait struct {
 	onHops                            int // findings that hang on hops
 	findings                          int // findings that hang on hops or nodes
 	severe                            int // of those, critical and high
+	alike                             int // how many more applications are drawn the same, but for names
 }
 
 // clean reports whether there is nothing to mend on the hops. Its nodes may
@@ -213,4 +216,39 @@ func (r *Report) portraits(hung *attachments) (out []*portrait, pathless int) {
 		)
 	})
 	return out, pathless
+}
+
+// shape returns what an application's drawing says, without the names in it.
+func (p *portrait) shape() string {
+	var b strings.Builder
+	number := map[estate.Ref]int{}
+	for i, ref := range p.nodes {
+		number[ref] = i
+	}
+	fmt.Fprintf(&b, "%d %d", p.app.Exposed, p.app.Omitted)
+	for _, h := range p.hops {
+		why := h.Why
+		for _, ref := range p.nodes {
+			why = anonymous(why, ref)
+		}
+		fmt.Fprintf(&b, "\n%d %s>%d %s %s %s %s", number[h.From], h.From.Kind, number[h.To], h.To.Kind, markOf(h).word, h.Protocol, why)
+	}
+	return b.String()
+}
+
+// unlike returns the portraits that differ in more than names, in their order,
+// each with the number of those that are like it.
+func unlike(portraits []*portrait) []*portrait {
+	first := map[string]*portrait{}
+	var out []*portrait
+	for _, p := range portraits {
+		shape := p.shape()
+		if f := first[shape]; f != nil {
+			f.alike++
+			continue
+		}
+		first[shape] = p
+		out = append(out, p)
+	}
+	return out
 }

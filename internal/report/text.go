@@ -57,6 +57,7 @@ type text struct {
 	report    *Report
 	hung      *attachments
 	counts    counts
+	drawn     []*portrait   // to draw, one of each kind
 	causes    []*causeGroup // those that are shown
 	omitted   int           // causes that are not
 	number    map[*finding.Finding]int
@@ -68,7 +69,10 @@ type text struct {
 func (t *text) write() {
 	t.index()
 	portraits, pathless := t.report.portraits(t.hung)
-	t.chooseCauses(portraits)
+	if !t.opt.Quiet {
+		t.drawn = unlike(slices.DeleteFunc(slices.Clone(portraits), (*portrait).clean))
+	}
+	t.chooseCauses()
 	if t.opt.Quiet {
 		t.findings()
 		return
@@ -96,7 +100,7 @@ func (t *text) index() {
 
 // chooseCauses numbers the causes that are shown: all that the drawings refer
 // to, as far as there is room, and the worst of the others.
-func (t *text) chooseCauses(portraits []*portrait) {
+func (t *text) chooseCauses() {
 	all := t.report.causes()
 	of := map[*finding.Finding]*causeGroup{}
 	for _, g := range all {
@@ -112,10 +116,7 @@ func (t *text) chooseCauses(portraits []*portrait) {
 			}
 		}
 	}
-	for i, p := range portraits {
-		if t.opt.Quiet || i == maxDrawn {
-			break
-		}
+	for _, p := range t.drawn[:min(len(t.drawn), maxDrawn)] {
 		for _, h := range p.hops[:min(len(p.hops), maxHops)] {
 			keep(t.hung.hops[h])
 		}
