@@ -1,0 +1,114 @@
+package pod
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/eksafe/eksafe/internal/estate"
+)
+
+// A platformWorkload is a workload of AWS or of the platform that works on the
+// node itself and cannot meet the standards. It is known by its namespace, its
+// controller and name, and the registry of every image that it runs: the same
+// name with another image is not it.
+type platformWorkload struct {
+	namespaces []string
+	controller string
+	names      []string
+	eks        bool     // images come from the registries of EKS add-ons
+	images     []string // repositories beside them
+	why        string
+}
+
+// Looked up on 2026-11-23: names in the manifests of the add-ons and projects,
+// registries in
+// https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html and in
+// the projects' charts. What is not listed is judged like everything else.
+var platformWorkloads = []platformWorkload{
+	{
+		namespaces: []string{"kube-system"}, controller: "DaemonSet", names: []string{"aws-node"}, eks: true,
+		why: "the VPC CNI gives pods their network",
+	},
+	{
+		namespaces: []string{"kube-system"}, controller: "DaemonSet", names: []string{"kube-proxy"}, eks: true,
+		why: "kube-proxy routes the Services of the node",
+	},
+	{
+		namespaces: []string{"kube-system"}, controller: "DaemonSet", names: []string{"eks-pod-identity-agent"}, eks: true,
+		why: "the Pod Identity agent hands pods their credentials",
+	},
+	{
+		namespaces: []string{"kube-system"}, controller: "DaemonSet", names: []string{"ebs-csi-node", "efs-csi-node", "fsx-csi-node", "s3-csi-node"}, eks: true,
+		images: []string{"public.ecr.aws/ebs-csi-driver/", "public.ecr.aws/efs-csi-driver/", "public.ecr.aws/csi-components/"},
+		why:    "a CSI driver mounts the volumes of the node",
+	},
+	{
+		namespaces: []string{"kube-system"}, controller: "Deployment", names: []string{"coredns", "ebs-csi-controller", "efs-csi-controller", "metrics-server"}, eks: true,
+		images: []string{"public.ecr.aws/ebs-csi-driver/", "public.ecr.aws/efs-csi-driver/", "public.ecr.aws/csi-components/"},
+		why:    "an add-on of EKS runs as AWS ships it",
+	},
+	{
+		namespaces: []string{"kube-system"}, controller: "DaemonSet", names: []string{"eks-node-monitoring-agent"}, eks: true,
+		why: "the node monitoring agent of EKS reads the node's health",
+	},
+	{
+		namespaces: []string{"amazon-guardduty"}, controller: "DaemonSet", names: []string{"aws-guardduty-agent"}, eks: true,
+		why: "GuardDuty watches what happens on the node",
+	},
+	{
+		namespaces: []string{"amazon-cloudwatch"}, controller: "DaemonSet", names: []string{"cloudwatch-agent", "fluent-bit"}, eks: true,
+		images: []string{"public.ecr.aws/cloudwatch-agent/", "public.ecr.aws/aws-observability/"},
+		why:    "the CloudWatch agents read the logs and figures of the node",
+	},
+	{
+		namespaces: []string{"kube-system", "istio-system"}, controller: "DaemonSet", names: []string{"istio-cni-node", "ztunnel"},
+		images: []string{"docker.io/istio/install-cni", "docker.io/istio/ztunnel", "istio/install-cni", "istio/ztunnel"},
+		why:    "Istio puts pods into the mesh without rights of their own",
+	},
+	{
+		namespaces: []string{"kube-system", "calico-system"}, controller: "DaemonSet", names: []string{"calico-node"},
+		images: []string{"docker.io/calico/", "calico/", "quay.io/calico/"},
+		why:    "Calico enforces the network policies of the node",
+	},
+}
+
+// eksAccounts own the registries of EKS add-ons, one for most regions.
+var eksAccounts = []string{
+	"013241004608", "066635153087", "121268973566", "151610086707", "151742754352", "296578399912", "333609536671",
+	"455263428931", "491585149902", "533267051163", "558608220178", "590381155156", "602401143452", "730335286997",
+	"759879836304", "761377655185", "800184023465", "877085696533", "877088126301", "900612956339", "900889452093",
+	"918309763551", "961992271922",
+}
+
+var registryRE = regexp.MustCompile(`^(\d{12})\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.(?:com|com\.cn|eu)/`)
+
+// platform returns why the workload must be as it is, "" if it is none of the
+// platform's.
+func platform(w *estate.Workload) string {
+	for _, p := range platformWorkloads {
+		if !slices.Contains(p.namespaces, w.Namespace) || p.controller != w.Controller || !slices.Contains(p.names, w.Name) {
+			continue
+		}
+		genuine := true
+		eachContainer(&w.Template.Spec, func(_ string, c *corev1.Container) {
+			genuine = genuine && p.ships(c.Image)
+		})
+		if genuine {
+			return p.why
+		}
+	}
+	return ""
+}
+
+func (p *platformWorkload) ships(image string) bool {
+	if m := registryRE.FindStringSubmatch(image); m != nil && p.eks && slices.Contains(eksAccounts, m[1]) {
+		return true
+	}
+	return slices.ContainsFunc(p.images, func(repository string) bool {
+		rest, ok := strings.CutPrefix(image, repository)
+		return ok && (strings.HasSuffix(repository, "/") || rest == "" || rest[0] == ':' || rest[0] == '@')
+	})
+}
