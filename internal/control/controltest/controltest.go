@@ -31,6 +31,7 @@ package controltest
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -60,7 +61,7 @@ func Run(t *testing.T, families []control.Family) {
 	for _, f := range families {
 		controls = append(controls, f.Controls...)
 	}
-	h := &harness{base: base, controls: controls}
+	h := &harness{base: base, controls: controls, whole: len(families) > 1}
 	t.Run("declarations", func(t *testing.T) { declarations(t, families) })
 	t.Run("secure", h.secure)
 	t.Run("blind", h.blind)
@@ -84,6 +85,7 @@ func Secure() (*estate.Estate, error) {
 type harness struct {
 	base     world
 	controls []*control.Control
+	whole    bool // more than one family is run: every control can be known
 }
 
 func (h *harness) build(t *testing.T, w world, skipped ...estate.Kind) *estate.Estate {
@@ -110,12 +112,13 @@ func (h *harness) secure(t *testing.T) {
 // blind denies each kind in turn: missing permission must never look like
 // safety.
 func (h *harness) blind(t *testing.T) {
+	whole := h.build(t, h.base)
 	for _, info := range estate.Kinds() {
 		readers := h.readers(info.Kind)
 		if len(readers) == 0 {
 			continue
 		}
-		e := h.build(t, h.base).Blind(info.Kind, "AccessDenied")
+		e := whole.Blind(info.Kind, "AccessDenied")
 		for _, r := range control.Run(trace.New(e), readers, Now) {
 			if r.Verdict != finding.Unknown || r.Why == "" {
 				t.Errorf("%s: %s with %s denied, want unknown with a reason: %s\n%s", r.Control.ID, r.Verdict, info.Kind, r.Why, strings.Join(told(r, h.base.names()), "\n"))
@@ -175,7 +178,16 @@ func (h *harness) control(t *testing.T, files fs.FS, c *control.Control) {
 			t.Errorf("%s stands twice", k.Name)
 		}
 		has[k.Verdict], has[k.Name] = true, true
-		t.Run(strings.TrimSuffix(f.Name, ".yaml"), func(t *testing.T) { h.kase(t, c, k) })
+		for _, o := range k.Also {
+			if h.whole && !slices.ContainsFunc(h.controls, func(c *control.Control) bool { return c.ID == o.Control }) {
+				t.Errorf("%s: # also %s: there is no such control", k.Name, o.Control)
+			}
+		}
+		t.Run(strings.TrimSuffix(f.Name, ".yaml"), func(t *testing.T) {
+			for _, problem := range h.prove(c, k) {
+				t.Error(problem)
+			}
+		})
 	}
 	for _, verdict := range []string{"fail", "pass"} {
 		if !has[verdict] {
@@ -184,41 +196,49 @@ func (h *harness) control(t *testing.T, files fs.FS, c *control.Control) {
 	}
 }
 
-func (h *harness) kase(t *testing.T, c *control.Control, k *kase) {
+// prove returns what is wrong with a case of a control. An overlap with a
+// control that is not among those of the run is passed over: a family may be
+// run alone.
+func (h *harness) prove(c *control.Control, k *kase) []string {
 	w, err := h.base.mutate(k.Set)
 	if err != nil {
-		t.Fatal(err)
+		return []string{err.Error()}
+	}
+	e, err := w.estate()
+	if err != nil {
+		return []string{err.Error()}
 	}
 	names := w.names()
-	results := control.Run(trace.New(h.build(t, w)), h.controls, Now)
-	for _, r := range results {
+	var problems, first []string
+	for _, r := range control.Run(trace.New(e), h.controls, Now) {
 		if r.Control == c {
-			h.own(t, k, r, names)
-			continue
+			problems = append(problems, own(k, r, names)...)
+			first = told(r, names)
+		} else {
+			problems = append(problems, other(k, r, names)...)
 		}
-		h.other(t, k, r, names)
 	}
 	// The order in which sources deliver must not matter.
 	turned := slices.Clone(w)
 	slices.Reverse(turned)
-	again := control.Run(trace.New(h.build(t, turned)), []*control.Control{c}, Now)[0]
-	for _, r := range results {
-		if r.Control == c {
-			if diff := cmp.Diff(told(r, names), told(again, names)); diff != "" {
-				t.Errorf("%s depends on the order of resources (-as they stand +reversed):\n%s", c.ID, diff)
-			}
-		}
+	if e, err = turned.estate(); err != nil {
+		return append(problems, err.Error())
 	}
+	again := told(control.Run(trace.New(e), []*control.Control{c}, Now)[0], names)
+	if diff := cmp.Diff(first, again); diff != "" {
+		problems = append(problems, fmt.Sprintf("%s depends on the order of resources (-as they stand +reversed):\n%s", c.ID, diff))
+	}
+	return problems
 }
 
 // own compares what the control under test says with what the case wants.
-func (h *harness) own(t *testing.T, k *kase, r control.Result, names map[string]string) {
-	t.Helper()
+func own(k *kase, r control.Result, names map[string]string) (problems []string) {
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	verdict := map[string]finding.Verdict{
 		"fail": finding.Fail, "pass": finding.Pass, "unknown": finding.Unknown, "notApplicable": finding.NotApplicable,
 	}[k.Verdict]
 	if r.Verdict != verdict {
-		t.Errorf("%s: %s, want %s: %s\n%s", r.Control.ID, r.Verdict, verdict, r.Why, strings.Join(told(r, names), "\n"))
+		bad("%s: %s, want %s: %s\n%s", r.Control.ID, r.Verdict, verdict, r.Why, strings.Join(told(r, names), "\n"))
 	}
 	var wanted, got []string
 	for _, w := range k.Wants {
@@ -238,40 +258,41 @@ func (h *harness) own(t *testing.T, k *kase, r control.Result, names map[string]
 	slices.Sort(wanted)
 	slices.Sort(got)
 	if diff := cmp.Diff(wanted, got); diff != "" {
-		t.Errorf("%s (-wanted +reported):\n%s", r.Control.ID, diff)
+		bad("%s (-wanted +reported):\n%s", r.Control.ID, diff)
 	}
 	for _, w := range k.Expected {
 		if !slices.ContainsFunc(r.Expected, func(g finding.Gap) bool {
 			return name(names, g.Subject) == w.Resource && g.Why == w.Message
 		}) {
-			t.Errorf("%s: %s is not expected with %q; expected are %v", r.Control.ID, w.Resource, w.Message, r.Expected)
+			bad("%s: %s is not expected with %q; expected are %v", r.Control.ID, w.Resource, w.Message, r.Expected)
 		}
 	}
 	prints := map[string]bool{}
 	for _, f := range r.Findings {
 		if prints[f.Fingerprint] {
-			t.Errorf("%s: two findings have the fingerprint %s", r.Control.ID, f.Fingerprint)
+			bad("%s: two findings have the fingerprint %s", r.Control.ID, f.Fingerprint)
 		}
 		prints[f.Fingerprint] = true
 	}
+	return problems
 }
 
 // other holds every control that is not under test to silence, but for the
 // overlaps that the case names.
-func (h *harness) other(t *testing.T, k *kase, r control.Result, names map[string]string) {
-	t.Helper()
+func other(k *kase, r control.Result, names map[string]string) (problems []string) {
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	var allowed []overlap
 	for _, o := range k.Also {
 		if o.Control == r.Control.ID {
 			allowed = append(allowed, o)
 		}
 	}
-	said := told(r, names)
+	said := strings.Join(told(r, names), "\n")
 	if len(allowed) == 0 {
 		if r.Verdict == finding.Fail || r.Verdict == finding.Unknown {
-			t.Errorf("%s is %s too: %s\n%s\nif that is right, say so in the case: # also %s", r.Control.ID, r.Verdict, r.Why, strings.Join(said, "\n"), r.Control.ID)
+			bad("%s is %s too: %s\n%s\nif that is right, say so in the case: # also %s", r.Control.ID, r.Verdict, r.Why, said, r.Control.ID)
 		}
-		return
+		return problems
 	}
 	messages := map[string]bool{}
 	for _, f := range r.Findings {
@@ -293,14 +314,15 @@ func (h *harness) other(t *testing.T, k *kase, r control.Result, names map[strin
 			}
 		}
 		if !hit {
-			t.Errorf("%s does not say %q; it is %s: %s\n%s", r.Control.ID, o.Message, r.Verdict, r.Why, strings.Join(said, "\n"))
+			bad("# also %s: it does not say %q; it is %s: %s\n%s", r.Control.ID, o.Message, r.Verdict, r.Why, said)
 		}
 	}
-	for m, named := range messages {
-		if !named {
-			t.Errorf("%s says %q, which the case does not name", r.Control.ID, m)
+	for _, m := range slices.Sorted(maps.Keys(messages)) {
+		if !messages[m] {
+			bad("%s says %q, which the case does not name", r.Control.ID, m)
 		}
 	}
+	return problems
 }
 
 // told returns everything that a result says, one line each.

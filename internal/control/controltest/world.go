@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -37,7 +38,43 @@ type resource struct {
 	ID   string // "deployment/shop-prod/web", "dbinstance/orders"
 	Kind estate.Kind
 	tree map[string]any
+
+	once sync.Once // guards data and err
+	data []byte    // the JSON of tree
+	err  error
 }
+
+// encode returns the JSON form. Resources that no case touches are encoded and
+// checked once for all cases.
+func (r *resource) encode() ([]byte, error) {
+	r.once.Do(func() {
+		if r.data, r.err = json.Marshal(r.tree); r.err != nil {
+			return
+		}
+		if into, aws := awsTypes()[r.Kind]; aws {
+			var given any
+			if r.err = json.Unmarshal(r.data, &given); r.err == nil {
+				r.err = unknownField("", given, into)
+			}
+		}
+	})
+	return r.data, r.err
+}
+
+// awsTypes are the types of the AWS kinds.
+var awsTypes = sync.OnceValue(func() map[estate.Kind]reflect.Type {
+	out := map[estate.Kind]reflect.Type{}
+	for _, k := range estate.Kinds() {
+		if k.Provider == estate.AWSProvider {
+			// Decode hands out a pointer to a slice of the kind's type.
+			_ = k.Decode(&estate.Estate{}, func(into any) error {
+				out[k.Kind] = reflect.TypeOf(into).Elem().Elem()
+				return nil
+			})
+		}
+	}
+	return out
+})
 
 // load reads the secure estate.
 func load(files fs.FS) (world, error) {
@@ -261,11 +298,11 @@ func (w world) estate(skipped ...estate.Kind) (*estate.Estate, error) {
 		if slices.Contains(skipped, r.Kind) {
 			continue
 		}
-		data, err := json.Marshal(r.tree)
+		data, err := r.encode()
 		if err != nil {
-			return nil, fmt.Errorf("encoding %s: %w", r.ID, err)
+			return nil, fmt.Errorf("decoding %s: %w", r.ID, err)
 		}
-		if _, aws := awsKind(string(r.Kind)); aws {
+		if _, aws := awsTypes()[r.Kind]; aws {
 			if err := decodeAWS(e, r, data); err != nil {
 				return nil, fmt.Errorf("decoding %s: %w", r.ID, err)
 			}
@@ -305,25 +342,15 @@ func decodeAWS(e *estate.Estate, r *resource, data []byte) error {
 	if err != nil {
 		return err
 	}
-	var into any
-	err = info.Decode(e, func(v any) error {
-		into = v
+	return info.Decode(e, func(into any) error {
 		d := json.NewDecoder(bytes.NewReader(slices.Concat([]byte("["), data, []byte("]"))))
 		d.DisallowUnknownFields()
-		return d.Decode(v)
+		return d.Decode(into)
 	})
-	if err != nil {
-		return err
-	}
-	// An Optional decodes its value leniently, so its fields are checked here.
-	var given []any
-	if err := json.Unmarshal(slices.Concat([]byte("["), data, []byte("]")), &given); err != nil {
-		return err
-	}
-	return unknownField("", given, reflect.TypeOf(into).Elem())
 }
 
-// unknownField returns an error for the first field of tree that t lacks.
+// unknownField returns an error for the first field of tree that t lacks: an
+// Optional decodes its value leniently, so a decoder alone would not tell.
 func unknownField(path string, tree any, t reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
