@@ -3,6 +3,7 @@ package network
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -78,17 +79,27 @@ func judgeSubnets(s *control.Subject, d database) {
 		s.Unknownf("subnet group %s of %s was not read (rds:DescribeDBSubnetGroups)", d.subnet, d.name)
 		return
 	}
+	var open, tables []string
 	for _, id := range slices.Sorted(slices.Values(group.SubnetIds)) {
 		table, known := routes(s, id)
-		if !known {
-			s.Unknownf("the routes of subnet %s are not known (ec2:DescribeSubnets, ec2:DescribeRouteTables)", id)
-			continue
-		}
-		if table != nil && slices.ContainsFunc(table.Routes, func(r estate.Route) bool { return r.Internet }) {
-			s.Failf("dbSubnetGroupName", "its subnet %s has a route to the internet, in table %s", id, cmp.Or(table.RouteTableId, table.Arn))
+		switch {
+		case !known:
+			s.Unknownf("the routes of subnet %s are not known (ec2:DescribeSubnets, ec2:DescribeRouteTables)", short(id))
+		case table != nil && slices.ContainsFunc(table.Routes, func(r estate.Route) bool { return r.Internet }):
+			open = append(open, short(id))
+			if name := short(cmp.Or(table.RouteTableId, table.Arn)); !slices.Contains(tables, name) {
+				tables = append(tables, name)
+			}
 		}
 	}
+	if len(open) > 0 {
+		s.Failf("dbSubnetGroupName", "its subnets have a route to the internet: %s, by table %s", strings.Join(open, ", "), strings.Join(tables, ", "))
+	}
 }
+
+// short returns the logical ID of what a template makes, and any other ID as it
+// is.
+func short(id string) string { return id[strings.LastIndexByte(id, '#')+1:] }
 
 // routes returns the route table of a subnet: its own, else the main one of its
 // VPC; nil for a main table that has no routes but its own network.
