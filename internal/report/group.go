@@ -137,9 +137,16 @@ var partRE = regexp.MustCompile(`\b(container|volume) "?[^\s",;:]+"?`)
 // anonymous returns message without the subject's own name and the names of
 // its parts, so that the same words about two subjects are equal.
 func anonymous(message string, subject estate.Ref) string {
-	message = partRE.ReplaceAllString(message, "$1")
+	if strings.Contains(message, "container ") || strings.Contains(message, "volume ") {
+		message = partRE.ReplaceAllString(message, "$1")
+	}
+	return nameless(message, subject)
+}
+
+// nameless returns message without the subject's own name.
+func nameless(message string, subject estate.Ref) string {
 	for _, name := range []string{subject.ID, subject.Namespace + "/" + subject.Name, subject.Name} {
-		if len(name) > 1 {
+		if len(name) > 1 && strings.Contains(message, name) {
 			message = replaceWord(message, name, "\x00")
 		}
 	}

@@ -2,10 +2,12 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"time"
 
+	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/trace"
@@ -14,16 +16,6 @@ import (
 // SchemaVersion names the shape of the JSON report; docs/reference holds its
 // JSON Schema.
 const SchemaVersion = "eksafe.dev/report/v1"
-
-type document struct {
-	SchemaVersion string            `json:"schemaVersion"`
-	GeneratedAt   string            `json:"generatedAt"`
-	Tool          toolInfo          `json:"tool"`
-	Sources       []sourceInfo      `json:"sources"`
-	Summary       summary           `json:"summary"`
-	Applications  []applicationInfo `json:"applications"`
-	Results       []resultInfo      `json:"results"`
-}
 
 type toolInfo struct {
 	Name    string `json:"name"`
@@ -97,65 +89,123 @@ var exposureNames = map[trace.Exposure]string{trace.NoEntry: "no", trace.Interna
 // WriteJSON writes the report as JSON of SchemaVersion. Two reports of one
 // input differ in generatedAt alone.
 func (r *Report) WriteJSON(w io.Writer) error {
-	buf := bufio.NewWriterSize(w, 1<<16)
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(r.document()); err != nil {
-		return err
+	out := &jsonWriter{w: bufio.NewWriterSize(w, 1<<16)}
+	out.enc = json.NewEncoder(&out.part)
+	out.enc.SetEscapeHTML(false)
+	out.raw("{")
+	out.field("schemaVersion", SchemaVersion)
+	out.field("generatedAt", r.GeneratedAt.UTC().Format(time.RFC3339))
+	out.field("tool", toolInfo{Tool, r.ToolVersion})
+	sources := []sourceInfo{}
+	for _, s := range r.sources() {
+		sources = append(sources, sourceInfo{s.Kind, s.Name, full(s.Coverage), s.Problems, s.Ignored})
 	}
-	return buf.Flush()
+	out.field("sources", sources)
+	out.field("summary", r.summary())
+	hung := r.attach()
+	out.list("applications", len(r.applications()), func(i int) any { return application(r.applications()[i], hung) })
+	out.list("results", len(r.Results), func(i int) any { return result(&r.Results[i]) })
+	out.raw("\n}\n")
+	if out.err != nil {
+		return out.err
+	}
+	return out.w.Flush()
 }
 
-func (r *Report) document() document {
-	hung := r.attach()
+// A jsonWriter writes one object field by field and its lists element by
+// element: the report of a big estate need not stand in memory as a whole.
+type jsonWriter struct {
+	w      *bufio.Writer
+	part   bytes.Buffer
+	enc    *json.Encoder
+	fields int
+	err    error
+}
+
+func (j *jsonWriter) raw(s string) {
+	j.w.WriteString(s) // the error stays until Flush
+}
+
+func (j *jsonWriter) value(indent string, v any) {
+	if j.err != nil {
+		return
+	}
+	j.part.Reset()
+	j.enc.SetIndent(indent, "  ")
+	if j.err = j.enc.Encode(v); j.err != nil {
+		return
+	}
+	j.w.Write(bytes.TrimRight(j.part.Bytes(), "\n"))
+}
+
+func (j *jsonWriter) name(name string) {
+	if j.fields++; j.fields > 1 {
+		j.raw(",")
+	}
+	j.raw("\n  \"" + name + "\": ")
+}
+
+func (j *jsonWriter) field(name string, v any) {
+	j.name(name)
+	j.value("  ", v)
+}
+
+func (j *jsonWriter) list(name string, n int, element func(int) any) {
+	j.name(name)
+	if n == 0 {
+		j.raw("[]")
+		return
+	}
+	j.raw("[")
+	for i := range n {
+		if i > 0 {
+			j.raw(",")
+		}
+		j.raw("\n    ")
+		j.value("    ", element(i))
+	}
+	j.raw("\n  ]")
+}
+
+func (r *Report) summary() summary {
+	var s summary
 	c := r.count()
-	d := document{
-		SchemaVersion: SchemaVersion,
-		GeneratedAt:   r.GeneratedAt.UTC().Format(time.RFC3339),
-		Tool:          toolInfo{Tool, r.ToolVersion},
-		Sources:       []sourceInfo{},
-		Applications:  []applicationInfo{},
-		Results:       []resultInfo{},
+	s.Controls.Pass, s.Controls.Fail = c.pass, c.fail
+	s.Controls.Unknown, s.Controls.NotApplicable = c.unknown, c.notApplicable
+	s.Findings.Critical, s.Findings.High = c.severities[finding.Critical], c.severities[finding.High]
+	s.Findings.Medium, s.Findings.Low = c.severities[finding.Medium], c.severities[finding.Low]
+	return s
+}
+
+func application(app *trace.Application, hung *attachments) applicationInfo {
+	info := applicationInfo{
+		Name: app.Name, Namespace: app.Namespace, Workloads: []string{},
+		Exposed: exposureNames[app.Exposed], Paths: []pathInfo{}, Omitted: app.Omitted,
 	}
-	d.Summary.Controls.Pass, d.Summary.Controls.Fail = c.pass, c.fail
-	d.Summary.Controls.Unknown, d.Summary.Controls.NotApplicable = c.unknown, c.notApplicable
-	f := &d.Summary.Findings
-	f.Critical, f.High = c.severities[finding.Critical], c.severities[finding.High]
-	f.Medium, f.Low = c.severities[finding.Medium], c.severities[finding.Low]
-	for _, s := range r.sources() {
-		d.Sources = append(d.Sources, sourceInfo{s.Kind, s.Name, full(s.Coverage), s.Problems, s.Ignored})
+	for _, w := range app.Workloads {
+		info.Workloads = append(info.Workloads, estate.Workloads.Ref(w).ID)
 	}
-	for _, app := range r.applications() {
-		info := applicationInfo{
-			Name: app.Name, Namespace: app.Namespace, Workloads: []string{},
-			Exposed: exposureNames[app.Exposed], Paths: []pathInfo{}, Omitted: app.Omitted,
+	for _, p := range app.Paths {
+		path := pathInfo{Hops: []hopInfo{}}
+		for _, h := range p.Hops {
+			path.Hops = append(path.Hops, hopInfo{
+				From: h.From, To: h.To, Protocol: h.Protocol, Port: h.Port,
+				Encryption: h.Encryption, PeerVerified: h.PeerVerified,
+				By: h.By, Why: h.Why, Broken: h.Broken,
+				Findings: fingerprints(hung.hops[h]),
+			})
 		}
-		for _, w := range app.Workloads {
-			info.Workloads = append(info.Workloads, estate.Workloads.Ref(w).ID)
-		}
-		for _, p := range app.Paths {
-			path := pathInfo{Hops: []hopInfo{}}
-			for _, h := range p.Hops {
-				path.Hops = append(path.Hops, hopInfo{
-					From: h.From, To: h.To, Protocol: h.Protocol, Port: h.Port,
-					Encryption: h.Encryption, PeerVerified: h.PeerVerified,
-					By: h.By, Why: h.Why, Broken: h.Broken,
-					Findings: fingerprints(hung.hops[h]),
-				})
-			}
-			info.Paths = append(info.Paths, path)
-		}
-		d.Applications = append(d.Applications, info)
+		info.Paths = append(info.Paths, path)
 	}
-	for _, res := range r.Results {
-		d.Results = append(d.Results, resultInfo{
-			Control: res.Control.ID, Title: res.Control.Title, Severity: res.Control.Severity,
-			Verdict: res.Verdict, Why: res.Why, Subjects: res.Subjects,
-			Findings: full(res.Findings), Gaps: res.Gaps, Expected: res.Expected,
-		})
+	return info
+}
+
+func result(res *control.Result) resultInfo {
+	return resultInfo{
+		Control: res.Control.ID, Title: res.Control.Title, Severity: res.Control.Severity,
+		Verdict: res.Verdict, Why: res.Why, Subjects: res.Subjects,
+		Findings: full(res.Findings), Gaps: res.Gaps, Expected: res.Expected,
 	}
-	return d
 }
 
 // full returns s, never nil: an empty list is [] to a machine, not null.

@@ -229,7 +229,7 @@ func (p *portrait) shape() string {
 	for _, h := range p.hops {
 		why := h.Why
 		for _, ref := range p.nodes {
-			why = anonymous(why, ref)
+			why = nameless(why, ref)
 		}
 		fmt.Fprintf(&b, "\n%d %s>%d %s %s %s %s", number[h.From], h.From.Kind, number[h.To], h.To.Kind, markOf(h).word, h.Protocol, why)
 	}

@@ -3,12 +3,16 @@ package report_test
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/eksafe/eksafe/internal/report"
+	"github.com/eksafe/eksafe/internal/report/reporttest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -42,4 +46,22 @@ func written(t *testing.T, write func(*bytes.Buffer) error) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// BenchmarkReport writes an audit of ten thousand applications.
+func BenchmarkReport(b *testing.B) {
+	r := reporttest.Big(10_000)
+	for name, write := range map[string]func(io.Writer) error{
+		"json": r.WriteJSON, "sarif": r.WriteSARIF, "html": r.WriteHTML,
+		"text": func(w io.Writer) error { return r.WriteText(w, report.Options{Width: 100, Unicode: true}) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := write(io.Discard); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
