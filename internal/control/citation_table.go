@@ -85,6 +85,11 @@ var citations = map[Source][]citation{
 	EKSGuide: {
 		{"network", "Network security: encryption in transit", "https://aws.github.io/aws-eks-best-practices/security/docs/network/", "2026-11-23"},
 	},
+	NSASource: {
+		{"Kubernetes Pod security", "Kubernetes Pod security", "https://www.nsa.gov/Press-Room/News-Highlights/Article/Article/2716980/nsa-cisa-release-kubernetes-hardening-guidance/", "2026-11-23"},
+		{"Network separation and hardening", "Network separation and hardening", "https://www.nsa.gov/Press-Room/News-Highlights/Article/Article/2716980/nsa-cisa-release-kubernetes-hardening-guidance/", "2026-11-23"},
+		{"Audit Logging and Threat Detection", "Audit Logging and Threat Detection", "https://www.nsa.gov/Press-Room/News-Highlights/Article/Article/2716980/nsa-cisa-release-kubernetes-hardening-guidance/", "2026-11-23"},
+	},
 	ATTACKSource: {
 		{"T1190", "Exploit Public-Facing Application", "https://attack.mitre.org/techniques/T1190/", "2026-11-23"},
 		{"T1611", "Escape to Host", "https://attack.mitre.org/techniques/T1611/", "2026-11-23"},

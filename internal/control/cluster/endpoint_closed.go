@@ -12,7 +12,7 @@ var endpointClosed = &control.Control{
 	ID:       "endpoint-closed",
 	Title:    "The API server is not open to the internet",
 	Severity: control.High,
-	Refs:     []control.Ref{control.CISEKS("5.4.1"), control.CISEKS("5.4.2"), control.FSBP("EKS.1")},
+	Refs:     []control.Ref{control.CISEKS("5.4.1"), control.CISEKS("5.4.2"), control.FSBP("EKS.1"), control.NSA("Network separation and hardening")},
 	Serves:   []string{"S41"},
 	Since:    "0.1.0",
 	Check:    control.Each(estate.Clusters, judgeEndpoint),

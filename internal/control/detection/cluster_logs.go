@@ -12,7 +12,7 @@ var clusterLogs = &control.Control{
 	ID:       "cluster-logs",
 	Title:    "The control plane logs API calls, audit records and logins",
 	Severity: control.High,
-	Refs:     []control.Ref{control.CISEKS("2.1.1"), control.FSBP("EKS.8")},
+	Refs:     []control.Ref{control.CISEKS("2.1.1"), control.FSBP("EKS.8"), control.NSA("Audit Logging and Threat Detection")},
 	Serves:   []string{"S39", "S41"},
 	Since:    "0.1.0",
 	Check: control.Each(estate.Clusters, func(s *control.Subject, c *estate.Cluster) {

@@ -13,7 +13,7 @@ var podBaseline = &control.Control{
 	Severity: control.Critical,
 	Refs: []control.Ref{
 		control.PSS("baseline", ""), control.CISEKS("4.2.1"), control.CISEKS("4.2.2"), control.CISEKS("4.2.3"),
-		control.CISEKS("4.2.4"), control.ATTACK("T1611"),
+		control.CISEKS("4.2.4"), control.NSA("Kubernetes Pod security"), control.ATTACK("T1611"),
 	},
 	Serves: []string{"S19"},
 	Since:  "0.1.0",
