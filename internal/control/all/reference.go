@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -57,26 +58,18 @@ func writeControl(w *bufio.Writer, c *control.Control) error {
 	w.WriteString(strings.ReplaceAll("\n"+page, "\n### ", "\n#### ")[1:])
 	w.WriteString("\n#### Where it is written\n\n")
 	for _, r := range c.Refs {
-		if section := r.Section; section != "" && !strings.Contains(r.Title, section) && numbered(r.Source) {
-			fmt.Fprintf(w, "- %s %s: [%s](%s)\n", r.Source, section, r.Title, r.URL)
-		} else {
-			fmt.Fprintf(w, "- %s: [%s](%s)\n", r.Source, r.Title, r.URL)
-		}
+		fmt.Fprintf(w, "- %s: [%s](%s)\n", r.Source, section(r), r.URL)
 	}
 	var served []string
 	for _, s := range c.Serves {
 		served = append(served, fmt.Sprintf("[%s](requirements.md#%s)", s, strings.ToLower(s)))
 	}
-	fmt.Fprintf(w, "\nServes %s. Reads %s.\n\n#### Examples\n", strings.Join(served, ", "), kinds(c.Reads()))
+	fmt.Fprintf(w, "\nServes %s. Reads %s.\n\n<details><summary>Examples</summary>\n", strings.Join(served, ", "), kinds(c.Reads()))
 	for _, e := range examples {
 		fmt.Fprintf(w, "\n%s, %s:\n\n```yaml\n%s```\n", headings[e.Verdict], e.Name, e.YAML)
 	}
+	w.WriteString("\n</details>\n")
 	return nil
-}
-
-// numbered reports whether sections of the source are known by number.
-func numbered(s control.Source) bool {
-	return s == control.CISEKSSource || s == control.FSBPSource || s == control.ATTACKSource || s == control.PSSSource
 }
 
 func kinds(all []estate.Kind) string {
@@ -88,8 +81,17 @@ func kinds(all []estate.Kind) string {
 	return strings.Join(slices.Compact(out), ", ")
 }
 
+// anchor returns the fragment that Markdown gives to a heading.
 func anchor(title string) string {
-	return strings.ReplaceAll(strings.ToLower(title), " ", "-")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case unicode.IsLetter(r), unicode.IsDigit(r), r == '-':
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, title)
 }
 
 // WriteRequirements writes the matrix of what a secure application needs and
@@ -119,11 +121,12 @@ func WriteRequirements(out io.Writer) error {
 	return w.Flush()
 }
 
+// section returns the number and title of a section, or what it has of both.
 func section(r control.Ref) string {
-	if numbered(r.Source) && r.Section != r.Title && !strings.HasSuffix(r.Section, ": "+r.Title) {
+	switch r.Source {
+	case control.CISEKSSource, control.FSBPSource, control.ATTACKSource:
 		return r.Section + " " + r.Title
-	}
-	if numbered(r.Source) {
+	case control.PSSSource:
 		return r.Section
 	}
 	return r.Title
