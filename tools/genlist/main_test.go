@@ -34,3 +34,25 @@ func TestListNeedsFiles(t *testing.T) {
 		t.Error("an empty folder gave a list")
 	}
 }
+
+// A control that is not listed judges nothing, and nobody notices.
+func TestListsAreFresh(t *testing.T) {
+	lists, err := filepath.Glob("../../internal/control/*/" + output)
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("no lists found (%v)", err)
+	}
+	for _, list := range lists {
+		want, err := List(filepath.Dir(list), "control", "Control")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is stale; run: go generate ./internal/control/...", strings.TrimPrefix(list, "../../"))
+		}
+	}
+}
