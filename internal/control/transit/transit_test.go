@@ -19,6 +19,9 @@ func TestGlob(t *testing.T) {
 		{"arn:*:s3:::lo?s", "arn:aws-cn:s3:::logs", true},
 		{"a*b*c", "axxbyyc", true},
 		{"a*b*c", "axxbyyd", false},
+		{"lo?s", "logs", true},
+		{"lo?s", "los", false},
+		{"lo??", "log", false},
 		{"", "", true},
 		{"", "a", false},
 	} {
