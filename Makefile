@@ -4,6 +4,11 @@ export PATH := $(CURDIR)/.cache/python/bin:$(PATH)
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
+# Stamping fails the build in a clone that belongs to another user, as in many
+# containers; the version comes from git here, or from nowhere.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/tools.mod
 CORPUS := $(or $(EKSAFE_CORPUS),../shared/data)
@@ -27,7 +32,7 @@ demo: build ## audit the insecure example shop (needs Go only)
 
 build: ## build bin/eksafe, stripped
 	@echo "building bin/eksafe (the first time takes some minutes)"
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/eksafe ./cmd/eksafe
+	@CGO_ENABLED=0 $(GO) build -ldflags '-s -w -X github.com/eksafe/eksafe/internal/cli.version=$(VERSION)' -o bin/eksafe ./cmd/eksafe
 
 # As root on Debian everything that tests want is installed; anybody else gets
 # what needs no root, and tests name what they skipped.
@@ -43,8 +48,7 @@ rigs: kube-rig ## install and build what the tests use: API server, AWS double, 
 # time, nothing after.
 .PHONY: kube-rig
 kube-rig:
-	@mkdir -p .cache
-	@cd test/kube && CGO_ENABLED=0 $(GO) build -o ../../.cache/kube-rig .
+	@$(GO) run ./test/rig/kube/build
 
 lint: ## gofmt, vet, staticcheck, golangci-lint, govulncheck
 	@unformatted=$$(gofmt -l cmd internal tools test); \

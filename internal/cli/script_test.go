@@ -106,7 +106,8 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // bigFile writes a file of so many megabytes: bigfile many many.yaml 200 makes
-// small documents, bigfile one one.yaml 200 a single huge one.
+// documents of a kind that is not judged and one Namespace at the end, bigfile
+// one one.yaml 200 a single huge document.
 func bigFile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: bigfile many|one FILE MEGABYTES")
@@ -119,7 +120,8 @@ func bigFile(ts *testscript.TestScript, neg bool, args []string) {
 	var unit []byte
 	switch args[0] {
 	case "many":
-		unit = []byte("---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n")
+		unit = []byte("---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: a\n" +
+			strings.Repeat("  # a long description of a field\n", 1000))
 	case "one":
 		_, err = f.WriteString("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  a: |\n")
 		ts.Check(err)
@@ -130,6 +132,10 @@ func bigFile(ts *testscript.TestScript, neg bool, args []string) {
 	block := bytes.Repeat(unit, 1<<20/len(unit)+1)
 	for written := 0; written < size<<20; written += len(block) {
 		_, err = f.Write(block)
+		ts.Check(err)
+	}
+	if args[0] == "many" {
+		_, err = f.WriteString("---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: at-the-end\n  labels: {pod-security.kubernetes.io/enforce: restricted}\n")
 		ts.Check(err)
 	}
 }
