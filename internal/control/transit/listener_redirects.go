@@ -30,7 +30,7 @@ func judgeListenerRedirects(s *control.Subject, l *trace.Listener) {
 		return
 	}
 	if len(l.Rules) == 0 {
-		s.Unknownf("the rules of %s are not known; read them (elasticloadbalancing:DescribeListeners, DescribeRules)", listenerName(l))
+		s.NotApplicable() // of a Gateway to which no route is attached
 		return
 	}
 	for _, r := range l.Rules {

@@ -26,7 +26,7 @@ func judgeListenerTLS(s *control.Subject, l *trace.Listener) {
 	if hidden(s, l.LoadBalancer, false) {
 		return
 	}
-	undecided := len(l.Rules) == 0 || slices.ContainsFunc(l.Rules, func(r *trace.Rule) bool { return r.Action == "" })
+	undecided := slices.ContainsFunc(l.Rules, func(r *trace.Rule) bool { return r.Action == "" })
 	switch {
 	case l.TLS():
 	case l.Protocol == "":
@@ -40,7 +40,7 @@ func judgeListenerTLS(s *control.Subject, l *trace.Listener) {
 	case undecided:
 		s.Unknownf("%s does not speak TLS, and what it does with requests is not known; read its rules (elasticloadbalancing:DescribeRules)", listenerName(l))
 	default:
-		s.NotApplicable() // it only redirects or refuses
+		s.NotApplicable() // it only redirects or refuses, or no route leads on
 	}
 }
 

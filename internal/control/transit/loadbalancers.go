@@ -20,7 +20,8 @@ var entryKinds = []estate.Kind{
 // predictions do without AWS, and an account without a cluster has no classes.
 var entryHelpers = []estate.Kind{
 	estate.IngressClasses.Kind, estate.IngressClassParameters.Kind,
-	estate.GatewayClasses.Kind, estate.HTTPRoutes.Kind, estate.LoadBalancerConfigurations.Kind,
+	estate.GatewayClasses.Kind, estate.LoadBalancerConfigurations.Kind,
+	estate.HTTPRoutes.Kind, estate.GRPCRoutes.Kind, estate.TLSRoutes.Kind, estate.TCPRoutes.Kind,
 	estate.ListenerRules.Kind,
 }
 

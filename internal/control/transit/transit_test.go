@@ -5,7 +5,52 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eksafe/eksafe/internal/control"
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/finding"
+	"github.com/eksafe/eksafe/internal/trace"
 )
+
+// Without AWS nobody knows what certificate discovery will find: with a host
+// to search by it is unknown, without one it cannot find any.
+func TestDiscoveryWithoutACM(t *testing.T) {
+	for host, want := range map[string]finding.Verdict{"shop.example.com": finding.Unknown, "": finding.Fail} {
+		e := &estate.Estate{}
+		estate.IngressClasses.Add(e, &estate.Resource[networkingv1.IngressClass]{Object: networkingv1.IngressClass{
+			ObjectMeta: metav1.ObjectMeta{Name: "alb"},
+			Spec:       networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"},
+		}})
+		class := "alb"
+		estate.Ingresses.Add(e, &estate.Resource[networkingv1.Ingress]{Object: networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop", Annotations: map[string]string{
+				"alb.ingress.kubernetes.io/listen-ports": `[{"HTTPS":443}]`,
+			}},
+			Spec: networkingv1.IngressSpec{IngressClassName: &class, Rules: []networkingv1.IngressRule{{
+				Host: host,
+				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+					Paths: []networkingv1.HTTPIngressPath{{Path: "/", Backend: networkingv1.IngressBackend{
+						Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 443}},
+					}}},
+				}},
+			}}},
+		}})
+		source := estate.Source{Kind: estate.ManifestSource, Name: "shop"}
+		for _, k := range estate.Kinds() {
+			if k.Provider == estate.KubernetesProvider {
+				source.Coverage = append(source.Coverage, estate.Coverage{Kind: k.Kind, State: estate.Read})
+			}
+		}
+		e.Sources = []estate.Source{source}
+		r := control.Run(trace.New(e), []*control.Control{ingressTls}, time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC))[0]
+		if r.Verdict != want {
+			t.Errorf("host %q: %v (%s) %v, want %v", host, r.Verdict, r.Why, r.Findings, want)
+		}
+	}
+}
 
 func TestGlob(t *testing.T) {
 	for _, tt := range []struct {
