@@ -59,7 +59,7 @@ type page struct {
 	Generated string
 	Version   string
 	Command   string
-	Sources   []sourceInfo
+	Sources   []pageSource
 	Bar       []barPart
 	Severity  []severityCount
 	Totals    []verdictCount
@@ -67,6 +67,14 @@ type page struct {
 	Problems  []string
 	Ignored   []string
 	Text      string // for readers without scripts
+}
+
+// pageSource is what a source read, the kinds that it found none of apart.
+type pageSource struct {
+	Name     string
+	Kind     estate.SourceKind
+	Coverage []estate.Coverage
+	None     []string
 }
 
 type barPart struct {
@@ -119,11 +127,20 @@ func (r *Report) page() (*page, error) {
 		p.Unknown[i].Why = clean(plain(p.Unknown[i].Why))
 	}
 	for _, s := range r.sources() {
-		s.Coverage = slices.Clone(s.Coverage)
-		slices.SortStableFunc(s.Coverage, func(a, b estate.Coverage) int {
+		source := pageSource{Name: clean(s.Name), Kind: s.Kind}
+		for _, c := range s.Coverage {
+			c.Why = clean(c.Why)
+			if c.State == estate.Read && c.Count == 0 {
+				source.None = append(source.None, string(c.Kind))
+			} else {
+				source.Coverage = append(source.Coverage, c)
+			}
+		}
+		slices.Sort(source.None)
+		slices.SortStableFunc(source.Coverage, func(a, b estate.Coverage) int {
 			return cmp.Or(cmp.Compare(stateOrder[a.State], stateOrder[b.State]), cmp.Compare(a.Kind, b.Kind))
 		})
-		p.Sources = append(p.Sources, sourceInfo{Kind: s.Kind, Name: clean(s.Name), Coverage: s.Coverage})
+		p.Sources = append(p.Sources, source)
 		for _, problem := range s.Problems {
 			p.Problems = append(p.Problems, clean(problem.String()))
 		}

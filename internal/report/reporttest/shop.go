@@ -161,7 +161,7 @@ func Shop() *report.Report {
 
 	e := &estate.Estate{Sources: []estate.Source{
 		{Kind: estate.ManifestSource, Name: "examples/shop", Coverage: []estate.Coverage{
-			{Kind: "Workload", State: estate.Read, Count: 3}, {Kind: "Ingress", State: estate.Read, Count: 2},
+			{Kind: "Workload", State: estate.Read, Count: 3}, {Kind: "Ingress", State: estate.Read, Count: 2}, {Kind: "Gateway", State: estate.Read},
 			{Kind: "Secret", State: estate.NotAsked, Why: "manifests rarely hold them"},
 		},
 			Problems: []estate.Problem{{File: "k8s/broken.yaml", Line: 7, What: "a mapping value where none may stand", Remedy: "indent it or quote it"}},
