@@ -22,24 +22,45 @@ var ingressTls = &control.Control{
 
 // A declaration is an Ingress or a Gateway.
 type declaration struct {
-	place   trace.Place
-	lb      *trace.LoadBalancer
-	specTLS bool // an Ingress with spec.tls
-	ports   bool // an Ingress that says what to listen on
+	place trace.Place
+	lb    *trace.LoadBalancer
+	// listeners are those that the declaration asks for or adds rules to; a
+	// group has others too.
+	listeners []*trace.Listener
+	specTLS   bool // an Ingress with spec.tls
+	ports     bool // an Ingress that says what to listen on
 }
 
 func declarations(g *trace.Graph) []declaration {
+	// A group may have thousands of members, so its rules are gone through once.
+	listeners := map[estate.Ref][]*trace.Listener{}
+	for _, l := range g.Listeners() {
+		mine := map[estate.Ref]bool{l.At.Subject: true}
+		for _, r := range l.Rules {
+			mine[r.At.Subject] = true
+		}
+		for ref := range mine {
+			listeners[ref] = append(listeners[ref], l)
+		}
+	}
 	var out []declaration
 	for _, ing := range estate.Ingresses.In(g.Estate) {
 		ref := estate.Ingresses.Ref(ing)
 		out = append(out, declaration{
-			place: trace.Place{Subject: ref, Origin: &ing.Origin}, lb: g.LoadBalancerOf(ref),
+			place: trace.Place{Subject: ref, Origin: &ing.Origin}, lb: g.LoadBalancerOf(ref), listeners: listeners[ref],
 			specTLS: len(ing.Object.Spec.TLS) > 0, ports: ing.Object.Annotations["alb.ingress.kubernetes.io/listen-ports"] != "",
 		})
 	}
 	for _, gw := range estate.Gateways.In(g.Estate) {
 		ref := estate.Gateways.Ref(gw)
-		out = append(out, declaration{place: trace.Place{Subject: ref, Origin: &gw.Origin}, lb: g.LoadBalancerOf(ref), ports: true})
+		out = append(out, declaration{
+			place: trace.Place{Subject: ref, Origin: &gw.Origin}, lb: g.LoadBalancerOf(ref), listeners: listeners[ref], ports: true,
+		})
+	}
+	for i := range out {
+		if out[i].lb != nil && len(out[i].listeners) == 0 {
+			out[i].listeners = out[i].lb.Listeners // routes hold the rules of a Gateway
+		}
 	}
 	return out
 }
@@ -52,7 +73,7 @@ func judgeIngressTLS(s *control.Subject, d declaration) {
 	if hidden(s, d.lb, false) {
 		return
 	}
-	for _, l := range d.listeners() {
+	for _, l := range d.listeners {
 		switch {
 		case l.Protocol == "":
 			s.FailAt(l.At, "the controller cannot read listen-ports, so it makes no listener")
@@ -66,22 +87,6 @@ func judgeIngressTLS(s *control.Subject, d declaration) {
 			s.Unknownf("what %s does with some requests is not known: an actions annotation cannot be read", l)
 		}
 	}
-}
-
-// listeners returns the listeners that the declaration asks for or adds rules
-// to; a group has others too.
-func (d declaration) listeners() []*trace.Listener {
-	var out []*trace.Listener
-	mine := func(p trace.Place) bool { return p.Subject == d.place.Subject }
-	for _, l := range d.lb.Listeners {
-		if mine(l.At) || slices.ContainsFunc(l.Rules, func(r *trace.Rule) bool { return mine(r.At) }) {
-			out = append(out, l)
-		}
-	}
-	if out == nil {
-		return d.lb.Listeners // routes hold the rules of a Gateway
-	}
-	return out
 }
 
 // judgeDiscovery judges where the certificates of a TLS listener come from.
