@@ -32,7 +32,7 @@ demo: build ## audit the insecure example shop (needs Go only)
 
 build: ## build bin/eksafe, stripped
 	@echo "building bin/eksafe (the first time takes some minutes)"
-	@CGO_ENABLED=0 $(GO) build -ldflags '-s -w -X github.com/eksafe/eksafe/internal/cli.version=$(VERSION)' -o bin/eksafe ./cmd/eksafe
+	@$(GO) build -ldflags '-s -w -X github.com/eksafe/eksafe/internal/cli.version=$(VERSION)' -o bin/eksafe ./cmd/eksafe
 
 # As root on Debian everything that tests want is installed; anybody else gets
 # what needs no root, and tests name what they skipped.

@@ -24,7 +24,6 @@ func TestBudget(t *testing.T) {
 	}
 	binary := filepath.Join(t.TempDir(), "eksafe")
 	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, "../../cmd/eksafe")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
