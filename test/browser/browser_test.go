@@ -159,9 +159,10 @@ func evaluate[T any](b *tab, js string) T {
 	return v
 }
 
+// text returns what an element says, whether it is in view or not.
 func (b *tab) text(selector string) string {
 	b.t.Helper()
-	return evaluate[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
+	return evaluate[string](b, fmt.Sprintf("document.querySelector(%q)?.textContent ?? ''", selector))
 }
 
 func (b *tab) count(selector string) int {
