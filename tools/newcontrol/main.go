@@ -1,12 +1,11 @@
 // Newcontrol writes the two files of a new control: its declaration and its
 // documentation with cases. Fill them in, then run make generate and make test.
 //
-//	go run ./tools/newcontrol -family rest -id bucket-encrypted
+//	go run ./tools/newcontrol rest bucket-logs-kept
 package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -18,10 +17,10 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("newcontrol: ")
-	family := flag.String("family", "", "folder in internal/control: transit, rest, network, pod, edge …")
-	id := flag.String("id", "", "kebab-case name of the control, never to be changed")
-	flag.Parse()
-	files, err := Write("internal/control", *family, *id)
+	if len(os.Args) != 3 {
+		log.Fatal("usage: newcontrol FAMILY ID, such as: newcontrol rest bucket-logs-kept")
+	}
+	files, err := Write("internal/control", os.Args[1], os.Args[2])
 	if err != nil {
 		log.Fatal(err)
 	}
