@@ -95,7 +95,11 @@ func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
 	if err != nil {
 		return err
 	}
+	bars := a.newProgress()
+	t := bars.task("judging " + resources(e))
 	r, err := attended(ctx, func() *report.Report { return a.judge(e, c.args()) })
+	t.end()
+	bars.stop()
 	if err != nil {
 		return err
 	}

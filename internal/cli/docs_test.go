@@ -92,10 +92,10 @@ func rerun(t *testing.T, page string, run func(string) string) (string, int) {
 				shown = block[1 : 1+next]
 			}
 			commands++
-			real := run(command)
+			printed := run(command)
 			out = append(out, block[0])
 			if len(shown) > 0 {
-				out = append(out, excerpt(shown, real)...)
+				out = append(out, excerpt(shown, printed)...)
 			}
 			block = block[1+len(shown):]
 		}
@@ -104,8 +104,8 @@ func rerun(t *testing.T, page string, run func(string) string) (string, int) {
 }
 
 // excerpt returns as much of the real output as is shown.
-func excerpt(shown []string, real string) []string {
-	lines := strings.Split(strings.TrimRight(real, "\n"), "\n")
+func excerpt(shown []string, printed string) []string {
+	lines := strings.Split(strings.TrimRight(printed, "\n"), "\n")
 	if cut := slices.Index(shown, "…"); cut >= 0 && cut < len(lines) {
 		return append(slices.Clone(lines[:cut]), "…")
 	}

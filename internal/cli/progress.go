@@ -9,7 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// progressAfter is how long work may take before it shows a bar.
+// progressAfter is how long work may take before it shows.
 const progressAfter = time.Second
 
 // A progress shows one line for each source while it is read. Where nobody
@@ -26,39 +26,40 @@ func (a *app) newProgress() *progress {
 		return nil
 	}
 	p := &progress{delay: make(chan struct{})}
-	p.bars = mpb.New(mpb.WithOutput(a.Stderr), mpb.WithWidth(40), mpb.WithRenderDelay(p.delay), mpb.WithAutoRefresh())
+	p.bars = mpb.New(mpb.WithOutput(a.Stderr), mpb.WithRenderDelay(p.delay), mpb.WithAutoRefresh())
 	p.timer = time.AfterFunc(progressAfter, p.draw)
 	return p
 }
 
 func (p *progress) draw() { p.show.Do(func() { close(p.delay) }) }
 
-// stop takes all bars away.
+// stop waits until all lines are gone. Every task must have ended.
 func (p *progress) stop() {
 	if p == nil {
 		return
 	}
 	p.timer.Stop()
 	p.draw()
-	p.bars.Shutdown()
+	p.bars.Wait()
 }
 
-// A task is one bar.
+// A task is one line.
 type task struct {
 	bar  *mpb.Bar
 	mu   sync.Mutex // guards what
 	what string     // "12 of 40 databases", "350 Service"
 }
 
-// task adds a bar for one source.
+// task adds a line for one piece of work: "reading AWS".
 func (p *progress) task(name string) *task {
 	if p == nil {
 		return nil
 	}
 	t := &task{}
-	t.bar = p.bars.New(0, mpb.BarStyle().Lbound("").Rbound(""),
+	t.bar = p.bars.New(0, mpb.SpinnerStyle("|", "/", "-", "\\"),
+		mpb.BarWidth(1),
 		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name("reading "+oneLine(name), decor.WCSyncSpaceR)),
+		mpb.PrependDecorators(decor.Name(oneLine(name), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(
 			decor.Any(func(decor.Statistics) string {
 				t.mu.Lock()
@@ -82,11 +83,9 @@ func (t *task) update(done, total int, what string) {
 		return
 	}
 	t.what = fmt.Sprintf("%d/%d %s", done, total, oneLine(what))
-	t.bar.SetTotal(int64(total), false)
-	t.bar.SetCurrent(int64(done))
 }
 
-// end takes the bar away.
+// end takes the line away.
 func (t *task) end() {
 	if t != nil {
 		t.bar.Abort(true)

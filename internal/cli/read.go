@@ -33,7 +33,7 @@ type reading struct {
 func (a *app) read(ctx context.Context, s *sources) (*estate.Estate, error) {
 	var readings []reading
 	if len(s.paths) > 0 {
-		readings = append(readings, reading{strings.Join(s.paths, " "), a.readFiles(s)})
+		readings = append(readings, reading{pathNames(s.paths), a.readFiles(s)})
 	}
 	var cluster kube.Location
 	if s.kube {
@@ -54,7 +54,7 @@ func (a *app) read(ctx context.Context, s *sources) (*estate.Estate, error) {
 	group, gctx := errgroup.WithContext(ctx)
 	for i, r := range readings {
 		group.Go(func() error {
-			t := bars.task(r.name)
+			t := bars.task("reading " + r.name)
 			defer t.end()
 			start := time.Now()
 			out, err := attended(gctx, func() outcome {
@@ -74,6 +74,13 @@ func (a *app) read(ctx context.Context, s *sources) (*estate.Estate, error) {
 		all.Join(part)
 	}
 	return all, nil
+}
+
+func pathNames(paths []string) string {
+	if len(paths) == 1 {
+		return paths[0]
+	}
+	return fmt.Sprintf("%s and %d more", paths[0], len(paths)-1)
 }
 
 type outcome struct {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,8 +45,8 @@ func (s *sources) check(cmd *cobra.Command, paths []string) error {
 	s.paths = paths
 	s.kube = s.kube || s.context != ""
 	s.aws = s.aws || s.profile != ""
-	wrong := func(format string, args ...any) error {
-		return &usageError{cmd.CommandPath(), fmt.Errorf(format, args...)}
+	wrong := func(what string) error {
+		return &usageError{cmd.CommandPath(), errors.New(what)}
 	}
 	switch {
 	case s.kubeconfig != "" && !s.kube:

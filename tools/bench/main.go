@@ -42,7 +42,7 @@ func run(w io.Writer, binary string, sets []string) error {
 		}
 		help = append(help, c)
 	}
-	print(w, "eksafe --help (median of 11)", median(help))
+	row(w, "eksafe --help (median of 11)", median(help))
 	var first cost
 	for i, set := range sets {
 		runs := 3
@@ -58,7 +58,7 @@ func run(w io.Writer, binary string, sets []string) error {
 			}
 		}
 		c := median(costs)
-		print(w, "eksafe audit "+set, c)
+		row(w, "eksafe audit "+set, c)
 		if i == 0 {
 			first = c
 		} else if i == 1 {
@@ -100,6 +100,6 @@ func median(costs []cost) cost {
 	return costs[len(costs)/2]
 }
 
-func print(w io.Writer, what string, c cost) {
+func row(w io.Writer, what string, c cost) {
 	fmt.Fprintf(w, "%-32s %8.2f %8.2f %8.0f\n", what, c.cpu.Seconds(), c.wall.Seconds(), float64(c.rss)/1e6)
 }
