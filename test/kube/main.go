@@ -133,6 +133,7 @@ func serve(ctx context.Context, dir string, listener net.Listener, port int, etc
 		"--service-cluster-ip-range=10.0.0.0/16",
 		"--watch-cache=true",
 		"--profiling=false",
+		"--allow-privileged=true", // real estates have privileged pods, and audits must find them
 	})
 	return command.ExecuteContext(ctx)
 }
