@@ -327,12 +327,12 @@ func judgeClient(h *Hop, c connection, server TLSRequirement, engine string) {
 	word := "the client does not say"
 	switch {
 	case c.tlsMode != "":
-		client, verified, known = clientMode(cmp.Or(databaseScheme(c.scheme), engine), c.tlsMode)
+		client, verified, known = clientMode(cmp.Or(c.scheme, engine), c.tlsMode)
 		word = "the client says " + c.tlsMode
 	case c.hidden:
 		word = "what the client says comes from a Secret"
 	default:
-		client, verified, known = clientMode(cmp.Or(databaseScheme(c.scheme), engine), "")
+		client, verified, known = clientMode(c.scheme, "") // a driver without a URL has a default that nobody wrote down
 	}
 	h.PeerVerified = verified
 	serverPlace := []Place{}

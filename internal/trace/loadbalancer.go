@@ -27,31 +27,28 @@ func (g *Graph) addLoadBalancer(lb *LoadBalancer) {
 	g.LoadBalancers = append(g.LoadBalancers, lb)
 }
 
-// The tags with which controllers mark what they make. The value of a stack is
-// "namespace/name", or the name of a group.
-var stackTags = map[string]string{
-	"ingress.k8s.aws/stack":           "ingress",
-	"ingress.eks.amazonaws.com/stack": "ingress",
-	"service.k8s.aws/stack":           "service",
-	"service.eks.amazonaws.com/stack": "service",
-	"gateway.k8s.aws/stack":           "gateway",
-	"kubernetes.io/service-name":      "service",
+// The tags with which controllers mark what they make, and what it is made for.
+// The value of a stack is "namespace/name", or the name of a group.
+var stackTags = []struct{ tag, kind string }{
+	{"ingress.k8s.aws/stack", "ingress"},
+	{"ingress.eks.amazonaws.com/stack", "ingress"},
+	{"service.k8s.aws/stack", "service"},
+	{"service.eks.amazonaws.com/stack", "service"},
+	{"gateway.k8s.aws.alb/stack", "gateway"},
+	{"gateway.k8s.aws.nlb/stack", "gateway"},
+	{"kubernetes.io/service-name", "service"},
 }
 
 // madeForKey returns the key of what a load balancer was made for, "" if no
 // controller made it.
 func madeForKey(tags map[string]string) string {
-	for _, tag := range []string{
-		"ingress.k8s.aws/stack", "ingress.eks.amazonaws.com/stack", "service.k8s.aws/stack",
-		"service.eks.amazonaws.com/stack", "gateway.k8s.aws/stack", "kubernetes.io/service-name",
-	} {
-		v := tags[tag]
-		switch {
+	for _, s := range stackTags {
+		switch v := tags[s.tag]; {
 		case v == "":
-		case stackTags[tag] == "ingress" && !strings.Contains(v, "/"):
+		case s.kind == "ingress" && !strings.Contains(v, "/"):
 			return "group/" + v
 		default:
-			return stackTags[tag] + "/" + v
+			return s.kind + "/" + v
 		}
 	}
 	return ""
@@ -281,17 +278,23 @@ func (g *Graph) realTarget(arn string, at Place, predicted []*Listener) *Target 
 	return t
 }
 
-// wishFor finds the declared target of a target group: by its Service, or by
-// the controller's tag "namespace/ingress-service:port".
+// wishFor finds the declared target of a target group: by its Service, by the
+// controller's tag "namespace/ingress-service:port" or "namespace/service:port".
 func wishFor(t *Target, predicted []*Listener) *Target {
-	tag := cmp.Or(t.Group.Tags["ingress.k8s.aws/resource"], t.Group.Tags["ingress.eks.amazonaws.com/resource"])
+	tags := t.Group.Tags
+	ofIngress := cmp.Or(tags["ingress.k8s.aws/resource"], tags["ingress.eks.amazonaws.com/resource"])
+	ofService := cmp.Or(tags["service.k8s.aws/resource"], tags["service.eks.amazonaws.com/resource"])
 	for _, l := range predicted {
 		for _, r := range l.Rules {
 			for _, w := range r.Targets {
+				if w.Service == nil || t.Service != nil && t.Service != w.Service {
+					continue
+				}
+				s := w.Service.Object
 				switch {
-				case w.Service == nil:
-				case t.Service != nil && t.Service == w.Service,
-					t.Service == nil && strings.HasPrefix(tag, w.Service.Object.Namespace+"/") && strings.Contains(tag, "-"+w.Service.Object.Name+":"):
+				case t.Service == w.Service,
+					strings.HasPrefix(ofIngress, s.Namespace+"/") && strings.Contains(ofIngress, "-"+s.Name+":"),
+					ofService == s.Namespace+"/"+s.Name+":"+itoa(int(l.Port)):
 					return w
 				}
 			}
