@@ -101,13 +101,13 @@ func misses(c check, meta *metav1.ObjectMeta, spec *corev1.PodSpec) []miss {
 	for field, part := range annotationParts(c.id, meta) {
 		add(field, part, &corev1.PodSpec{})
 	}
-	rest := without(spec)
+	var rest []corev1.Container
 	alone := neutral(spec)
 	alone.Containers = make([]corev1.Container, 1)
 	eachContainer(spec, func(path string, one *corev1.Container) {
 		alone.Containers[0] = *one
 		if c.ask(&metav1.ObjectMeta{}, alone).Allowed {
-			rest.Containers = append(rest.Containers, *one)
+			rest = append(rest, *one)
 			return
 		}
 		for field, part := range containerParts(c.id, spec, path, one) {
@@ -115,8 +115,12 @@ func misses(c check, meta *metav1.ObjectMeta, spec *corev1.PodSpec) []miss {
 		}
 	})
 	// What no container sets and the pod does not either is missing once.
-	if field, ok := podField[c.id]; ok && c.ask(&metav1.ObjectMeta{}, without(spec)).Allowed {
-		add(field, &metav1.ObjectMeta{}, rest)
+	if field, ok := podField[c.id]; ok && len(rest) > 0 {
+		pod := without(spec)
+		if c.ask(&metav1.ObjectMeta{}, pod).Allowed {
+			pod.Containers = rest
+			add(field, &metav1.ObjectMeta{}, pod)
+		}
 	}
 	return out
 }
@@ -257,15 +261,15 @@ func eachContainer(spec *corev1.PodSpec, yield func(path string, c *corev1.Conta
 }
 
 // containerParts yields the fields of a container that may miss the check,
-// each with a pod that has nothing else.
+// each with a pod that has nothing else. The pod is valid until the next one.
 func containerParts(id policy.CheckID, spec *corev1.PodSpec, path string, c *corev1.Container) parts {
 	return func(yield func(string, *corev1.PodSpec) bool) {
+		part := neutral(spec)
+		part.Containers = make([]corev1.Container, 1)
 		with := func(change func(*corev1.Container)) *corev1.PodSpec {
 			// Shallow: a change replaces what it changes.
-			one := *c
-			change(&one)
-			part := neutral(spec)
-			part.Containers = []corev1.Container{one}
+			part.Containers[0] = *c
+			change(&part.Containers[0])
 			return part
 		}
 		switch id {
