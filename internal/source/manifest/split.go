@@ -14,9 +14,12 @@ const (
 
 var errTooLarge = errors.New("document too large")
 
+// bufferSize is enough for most files to be read at once.
+const bufferSize = 16 << 10
+
 // peek returns the beginning of r, and a reader of all of it.
 func peek(r io.Reader) ([]byte, io.Reader, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
+	b := bufio.NewReaderSize(r, bufferSize)
 	head, err := b.Peek(8 << 10)
 	if err != nil && err != io.EOF {
 		return nil, nil, err
@@ -38,7 +41,7 @@ type splitter struct {
 func newSplitter(r io.Reader) *splitter {
 	b, ok := r.(*bufio.Reader)
 	if !ok {
-		b = bufio.NewReaderSize(r, 64<<10)
+		b = bufio.NewReaderSize(r, bufferSize)
 	}
 	return &splitter{r: b, line: 1}
 }
@@ -66,10 +69,10 @@ func (s *splitter) next() ([]byte, int, error) {
 				s.doc, begin = s.doc[:0], 0
 			}
 			s.doc = append(s.doc, piece...)
-			if err == bufio.ErrBufferFull {
+			if errors.Is(err, bufio.ErrBufferFull) {
 				continue
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				s.done = true
 			} else if err != nil {
 				return nil, 0, err
