@@ -12,7 +12,7 @@ import (
 func ref(id string) estate.Ref { return estate.Ref{Kind: "Workload", Name: id, ID: id} }
 
 func TestFingerprintsSurviveOrderAndPosition(t *testing.T) {
-	make := func(index string) []finding.Finding {
+	listing := func(index string) []finding.Finding {
 		return []finding.Finding{
 			{Control: "c", Subject: ref("a"), Field: "containers[" + index + "].image", Message: "one"},
 			{Control: "c", Subject: ref("a"), Field: "containers[9].image", Message: "two"},
@@ -30,7 +30,7 @@ func TestFingerprintsSurviveOrderAndPosition(t *testing.T) {
 		}
 		return out
 	}
-	first, moved := prints(make("0")), prints(make("7"))
+	first, moved := prints(listing("0")), prints(listing("7"))
 	seen := map[string]bool{}
 	for k, p := range first {
 		if moved[k] != p {

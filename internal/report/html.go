@@ -112,7 +112,7 @@ func (r *Report) page() (*page, error) {
 		Data:      template.JS(data),
 		Generated: r.GeneratedAt.UTC().Format(time.RFC3339),
 		Version:   r.ToolVersion,
-		Command:   r.command("audit"),
+		Command:   r.command(),
 		Unknown:   r.gapGroups(),
 		Text:      text.String(),
 	}

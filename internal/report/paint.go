@@ -168,15 +168,11 @@ func (p *painter) items(left, rest []span, items []string, st style) {
 }
 
 // plural returns "1 hop" or "2 hops".
-func plural(n int, one string, many ...string) string {
-	word := one + "s"
-	if len(many) > 0 {
-		word = many[0]
-	}
+func plural(n int, one string) string {
 	if n == 1 {
-		word = one
+		return thousands(n) + " " + one
 	}
-	return thousands(n) + " " + word
+	return thousands(n) + " " + one + "s"
 }
 
 // thousands returns n with its thousands apart: "10,000".

@@ -115,15 +115,15 @@ func forest(app *trace.Application) []*node {
 
 // A portrait is an application as reports show it.
 type portrait struct {
-	app                               *trace.Application
-	hops                              []*trace.Hop // each once, in the order of the paths
-	encrypted, readable, unknown, bad int
-	main                              []*trace.Hop // the path that stands for all
-	nodes                             []estate.Ref
-	onHops                            int // findings that hang on hops
-	findings                          int // findings that hang on hops or nodes
-	severe                            int // of those, critical and high
-	alike                             int // how many more applications are drawn the same, but for names
+	app                     *trace.Application
+	hops                    []*trace.Hop // each once, in the order of the paths
+	encrypted, unknown, bad int
+	main                    []*trace.Hop // the path that stands for all
+	nodes                   []estate.Ref
+	onHops                  int // findings that hang on hops
+	findings                int // findings that hang on hops or nodes
+	severe                  int // of those, critical and high
+	alike                   int // how many more applications are drawn the same, but for names
 }
 
 // clean reports whether there is nothing to mend on the hops. Its nodes may

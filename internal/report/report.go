@@ -93,11 +93,9 @@ func (r *Report) count() counts {
 // Tool is the name under which machines know this program.
 const Tool = "eksafe"
 
-// command returns the command line that runs verb on the sources of the report.
-func (r *Report) command(verb string, more ...string) string {
-	words := []string{Tool, verb}
-	words = append(words, r.Args...)
-	words = append(words, more...)
+// command returns the command line that audits the sources of the report.
+func (r *Report) command(more ...string) string {
+	words := slices.Concat([]string{Tool, "audit"}, r.Args, more)
 	for i, w := range words {
 		words[i] = shellWord(w)
 	}

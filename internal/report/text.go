@@ -247,7 +247,7 @@ func fieldWords(field string) string {
 
 // more says how to see what one screen cannot hold.
 func (t *text) more() string {
-	return t.safe(t.report.command("audit", "-o", "html", "--out", "report.html"))
+	return t.safe(t.report.command("-o", "html", "--out", "report.html"))
 }
 
 func (t *text) totals() {
@@ -295,7 +295,7 @@ func (t *text) input() {
 			t.row([]span{{"  ", regular}}, []span{{"    ", regular}}, t.safe(p.String()), yellow, nil)
 		}
 		if n := len(problems) - maxProblems; n > 0 {
-			t.line(span{"  and " + thousands(n) + " more: " + t.safe(t.report.command("audit", "-o", "json")), dim})
+			t.line(span{"  and " + thousands(n) + " more: " + t.safe(t.report.command("-o", "json")), dim})
 		}
 	}
 	if twice := t.report.duplicates(); len(twice) > 0 {
@@ -348,6 +348,6 @@ func (t *text) unknown() {
 		t.row(indent, indent, names, dim, nil)
 	}
 	if more := len(t.doubts) - maxReasons; more > 0 {
-		t.line(span{"       and " + plural(more, "more reason") + ": " + t.safe(t.report.command("audit", "-o", "json")), dim})
+		t.line(span{"       and " + plural(more, "more reason") + ": " + t.safe(t.report.command("-o", "json")), dim})
 	}
 }

@@ -367,7 +367,7 @@ func judgeClient(h *Hop, c connection, server TLSRequirement, engine string) {
 func (g *Graph) cacheHop(c connection) bool {
 	h := &Hop{Leg: CacheLeg, From: estate.Workloads.Ref(c.workload), Client: c.workload, Places: []Place{c.at}}
 	h.Port = cmp.Or(c.port, schemePort(c.scheme))
-	required, optional, known := false, false, false
+	var required, optional, known bool
 	switch t := g.directory.find(c.host).(type) {
 	case *estate.Cache:
 		h.To, h.Protocol = estate.Caches.Ref(t), t.Engine.Or("redis")

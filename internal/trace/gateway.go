@@ -105,20 +105,18 @@ func (g *Graph) predictGateway(gw *gateway, typ string, configs []*lbConfig, rou
 	}
 	for i, l := range gw.Object.Spec.Listeners {
 		listener := &Listener{
-			LoadBalancer: lb, Protocol: string(l.Protocol), Port: int32(l.Port), At: self("spec.listeners[" + itoa(i) + "].protocol"),
+			LoadBalancer: lb, Protocol: string(l.Protocol), Port: l.Port, At: self("spec.listeners[" + itoa(i) + "].protocol"),
 			Attributes: estate.Known(map[string]string{}),
 		}
 		if l.Hostname != nil {
 			listener.Hosts = []string{string(*l.Hostname)}
 		}
 		for _, r := range routes {
-			if r.section != "" && r.section != string(l.Name) || r.port != 0 && r.port != int32(l.Port) {
+			if r.section != "" && r.section != string(l.Name) || r.port != 0 && r.port != l.Port {
 				continue
 			}
 			listener.Hosts = union(listener.Hosts, r.hosts)
-			for _, rule := range r.rules(g, typ) {
-				listener.Rules = append(listener.Rules, rule)
-			}
+			listener.Rules = append(listener.Rules, r.rules(g, typ)...)
 		}
 		if listener.TLS() {
 			g.gatewayTLSSettings(listener, configs, self("spec.listeners["+itoa(i)+"].tls"))
@@ -192,7 +190,7 @@ func (g *Graph) gatewayRoutes() map[name][]gatewayRoute {
 				a.section = string(*p.SectionName)
 			}
 			if p.Port != nil {
-				a.port = int32(*p.Port)
+				a.port = *p.Port
 			}
 			out[gw] = append(out[gw], a)
 		}
@@ -315,7 +313,7 @@ func (g *Graph) gatewayTarget(r gatewayRoute, n name, b gatewayv1.BackendObjectR
 	}
 	port := intstr.IntOrString{}
 	if b.Port != nil {
-		port = intstr.FromInt32(int32(*b.Port))
+		port = intstr.FromInt32(*b.Port)
 	}
 	g.backend(t, g.index.services[n], port)
 	return t

@@ -75,7 +75,7 @@ func (g *Graph) predictServiceLB(s *service) *LoadBalancer {
 			l.Certificates, l.CertificatesAt = estate.Known(certs), at("ssl-cert")
 			l.SSLPolicy, l.SSLPolicyAt = estate.Known(ann("ssl-negotiation-policy")), at("ssl-negotiation-policy")
 		}
-		t := &Target{At: at("backend-protocol"), Protocol: estate.Known(targetProtocol(lb.Type, p.Protocol, tls, backend))}
+		t := &Target{At: at("backend-protocol"), Protocol: estate.Known(targetProtocol(lb.Type, p.Protocol, backend))}
 		g.backend(t, s, intstr.FromInt32(p.Port))
 		l.Rules = []*Rule{{Default: true, Action: "forward", At: l.At, Targets: []*Target{t}}}
 		lb.Listeners = append(lb.Listeners, l)
@@ -110,7 +110,7 @@ func listenerProtocol(typ string, protocol corev1.Protocol, tls bool, backend st
 	return "TCP"
 }
 
-func targetProtocol(typ string, protocol corev1.Protocol, tls bool, backend string) string {
+func targetProtocol(typ string, protocol corev1.Protocol, backend string) string {
 	switch {
 	case protocol == corev1.ProtocolUDP:
 		return "UDP"

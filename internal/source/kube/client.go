@@ -259,7 +259,7 @@ type budgetBody struct {
 // Read reads, until the deadline.
 func (b *budgetBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = overBudget(b.ctx, err)
 	}
 	return n, err

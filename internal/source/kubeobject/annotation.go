@@ -27,10 +27,10 @@ func reduceAnnotations(in map[string]string) map[string]string {
 		if check == nil {
 			continue
 		}
-		kept, ok := invalid, false
+		kept := invalid
 		if len(value) <= maxAnnotation {
-			if kept, ok = check(value); !ok {
-				kept = invalid
+			if clean, ok := check(value); ok {
+				kept = clean
 			}
 		}
 		if out == nil {

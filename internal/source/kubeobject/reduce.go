@@ -24,6 +24,7 @@ const redacted = "redacted"
 // annotations that are not judged.
 func reduceMeta(m *metav1.ObjectMeta) {
 	m.ManagedFields = nil
+	//lint:ignore SA1019 what old servers wrote is dropped too
 	m.SelfLink = ""
 	m.Annotations = reduceAnnotations(m.Annotations)
 }

@@ -35,7 +35,7 @@ func (r *fileReader) document(doc []byte, line int) {
 	for {
 		var root yaml.Node
 		err := decodeNode(d, &root)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {

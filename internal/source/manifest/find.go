@@ -51,7 +51,7 @@ func find(p string) (*inputs, error) {
 		}
 	case isKustomization(filepath.Base(p)):
 		dir := filepath.Dir(p)
-		in.plan(dir, []string{dir})
+		in.plan([]string{dir})
 	default:
 		in.files = append(in.files, input{path: p, name: filepath.ToSlash(p), named: true})
 	}
@@ -177,7 +177,7 @@ func (in *inputs) walk(root string) error {
 		return err
 	}
 	if len(kustomized) > 0 {
-		in.plan(root, kustomized)
+		in.plan(kustomized)
 	}
 	return nil
 }

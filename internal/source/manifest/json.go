@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -61,7 +62,7 @@ func (r *fileReader) notJSON(data []byte, first bool, err error) error {
 	p := estate.Problem{File: r.name, Line: 1 + bytes.Count(data, []byte("\n")), What: "not valid JSON", Remedy: "mend the file"}
 	if syntax, ok := err.(*json.SyntaxError); ok {
 		p.Line = 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
-	} else if err == io.ErrUnexpectedEOF {
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
 		p.What, p.Remedy = "JSON that ends too early", "the file seems truncated; restore the rest of it"
 	}
 	if !r.template(data, 1) {

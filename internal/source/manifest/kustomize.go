@@ -42,7 +42,7 @@ func kustomizationIn(dir string) string {
 // files those that a kustomization uses: they would count twice, and a patch
 // is no object. Folders that another kustomization uses are not built on their
 // own.
-func (in *inputs) plan(root string, dirs []string) {
+func (in *inputs) plan(dirs []string) {
 	used := map[string]bool{}
 	blocked := map[string]estate.Problem{}
 	component := map[string]bool{}

@@ -330,10 +330,10 @@ func (r *fileReader) yamlFile(in io.Reader) error {
 			return err
 		}
 		doc, line, err := s.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err == errTooLarge {
+		if errors.Is(err, errTooLarge) {
 			r.tooLarge(line, maxYAML)
 			continue
 		}

@@ -181,8 +181,10 @@ func (o object) definedKinds() [][2]string {
 			}
 		}
 	}
-	data, _ := json.Marshal(o)
-	_ = json.Unmarshal(data, &definition)
+	data, err := json.Marshal(o)
+	if err != nil || json.Unmarshal(data, &definition) != nil {
+		return nil // what is no definition defines nothing
+	}
 	var out [][2]string
 	for _, v := range definition.Spec.Versions {
 		if v.Served {
