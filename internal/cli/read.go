@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +28,19 @@ type reading struct {
 	read func(context.Context, *task) (*estate.Estate, error)
 }
 
+// readingGCPercent is Go's GOGC while sources are read: nearly all that reading
+// allocates either stays or is gone with its document, so that collecting as
+// often as Go does by default mostly marks what stays. What follows makes
+// more garbage than it keeps, and has Go's default.
+const readingGCPercent = 300
+
 // read reads all that was asked and joins it into one estate. Files, cluster
 // and account are read side by side; the first that fails ends the others, as
 // an audit of less than was asked would look like an answer.
 func (a *app) read(ctx context.Context, s *sources) (*estate.Estate, error) {
+	if a.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(readingGCPercent))
+	}
 	var readings []reading
 	if len(s.paths) > 0 {
 		readings = append(readings, reading{pathNames(s.paths), a.readFiles(s)})
