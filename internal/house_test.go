@@ -51,7 +51,7 @@ func packages(t *testing.T, below string) []*goPackage {
 			return err
 		}
 		if d.IsDir() {
-			if d.Name() == "testdata" || d.Name() == "deps_tmp" {
+			if d.Name() == "testdata" {
 				return filepath.SkipDir
 			}
 			return nil
@@ -344,7 +344,7 @@ func textFiles(t *testing.T) map[string][]byte {
 			return err
 		}
 		if d.IsDir() {
-			if slices.Contains([]string{".git", "bin", ".cache", "deps_tmp", "fuzz"}, d.Name()) {
+			if slices.Contains([]string{".git", "bin", ".cache", "fuzz"}, d.Name()) {
 				return filepath.SkipDir
 			}
 			return nil

@@ -131,7 +131,7 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 	}
 	same(t, "cluster", cluster, `{"name":"shop-prod","version":"1.35","endpoint":"`+cluster.Endpoint+`","deletionProtection":true,
 		"resourcesVpcConfig":{"endpointPublicAccess":true,"endpointPrivateAccess":true,"publicAccessCidrs":["198.51.100.0/24","203.0.113.16/28"],"subnetIds":[`+quote(s.NodeSubnets...)+`]},
-		"encryptionConfig":[{"provider":{"keyArn":"`+s.ClusterKeyArn+`"},"resources":["secrets"]}],
+		"encryptionConfig":[{"provider":{"keyArn":"`+s.ClusterKeyArn+`"}}],
 		"logging":{"clusterLogging":{"enabledTypes":["api","audit","authenticator"]}},"upgradePolicy":{"supportType":"STANDARD"},"computeConfig":{}}`)
 	same(t, "node group", one(t, estate.Nodegroups, e), `{"clusterName":"shop-prod","nodegroupName":"nodes","amiType":"AL2023_x86_64_STANDARD",
 		"launchTemplate":{"id":"`+s.LaunchTemplateId+`","name":"shop-prod-nodes","version":"1"},
