@@ -72,18 +72,6 @@ type hopInfo struct {
 	Broken       bool             `json:"broken,omitempty"`
 }
 
-type resultInfo struct {
-	Control  string            `json:"control"`
-	Title    string            `json:"title"`
-	Severity finding.Severity  `json:"severity"`
-	Verdict  finding.Verdict   `json:"verdict"`
-	Why      string            `json:"why"`
-	Subjects int               `json:"subjects"`
-	Findings []finding.Finding `json:"findings"`
-	Gaps     []finding.Gap     `json:"gaps,omitempty"`
-	Expected []finding.Gap     `json:"expected,omitempty"`
-}
-
 var exposureNames = map[trace.Exposure]string{trace.NoEntry: "no", trace.Internal: "internal", trace.Internet: "internet"}
 
 // WriteJSON writes the report as JSON of SchemaVersion. Two reports of one
@@ -92,7 +80,15 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	out := &jsonWriter{w: bufio.NewWriterSize(w, 1<<16)}
 	out.enc = json.NewEncoder(&out.part)
 	out.enc.SetEscapeHTML(false)
-	out.raw("{")
+	out.object(func() { r.writeJSON(out) })
+	out.raw("\n")
+	if out.err != nil {
+		return out.err
+	}
+	return out.w.Flush()
+}
+
+func (r *Report) writeJSON(out *jsonWriter) {
 	out.field("schemaVersion", SchemaVersion)
 	out.field("generatedAt", r.GeneratedAt.UTC().Format(time.RFC3339))
 	out.field("tool", toolInfo{Tool, r.ToolVersion})
@@ -103,22 +99,34 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	out.field("sources", sources)
 	out.field("summary", r.summary())
 	hung := r.attach()
-	out.list("applications", len(r.applications()), func(i int) any { return application(r.applications()[i], hung) })
-	out.list("results", len(r.Results), func(i int) any { return result(&r.Results[i]) })
-	out.raw("\n}\n")
-	if out.err != nil {
-		return out.err
-	}
-	return out.w.Flush()
+	out.list("applications", len(r.applications()), func(i int) { out.value(application(r.applications()[i], hung)) })
+	out.list("results", len(r.Results), func(i int) { out.object(func() { writeResult(out, &r.Results[i]) }) })
 }
 
-// A jsonWriter writes one object field by field and its lists element by
-// element: the report of a big estate need not stand in memory as a whole.
+func writeResult(out *jsonWriter, res *control.Result) {
+	out.field("control", res.Control.ID)
+	out.field("title", res.Control.Title)
+	out.field("severity", res.Control.Severity)
+	out.field("verdict", res.Verdict)
+	out.field("why", res.Why)
+	out.field("subjects", res.Subjects)
+	out.list("findings", len(res.Findings), func(i int) { out.value(&res.Findings[i]) })
+	if len(res.Gaps) > 0 {
+		out.list("gaps", len(res.Gaps), func(i int) { out.value(res.Gaps[i]) })
+	}
+	if len(res.Expected) > 0 {
+		out.list("expected", len(res.Expected), func(i int) { out.value(res.Expected[i]) })
+	}
+}
+
+// A jsonWriter writes objects field by field and lists element by element: the
+// report of a big estate need not stand in memory as a whole.
 type jsonWriter struct {
 	w      *bufio.Writer
 	part   bytes.Buffer
 	enc    *json.Encoder
-	fields int
+	indent string
+	fields int // of the current object
 	err    error
 }
 
@@ -126,45 +134,57 @@ func (j *jsonWriter) raw(s string) {
 	j.w.WriteString(s) // the error stays until Flush
 }
 
-func (j *jsonWriter) value(indent string, v any) {
+func (j *jsonWriter) value(v any) {
 	if j.err != nil {
 		return
 	}
 	j.part.Reset()
-	j.enc.SetIndent(indent, "  ")
+	j.enc.SetIndent(j.indent, "  ")
 	if j.err = j.enc.Encode(v); j.err != nil {
 		return
 	}
 	j.w.Write(bytes.TrimRight(j.part.Bytes(), "\n"))
 }
 
+// nested writes what stands between two brackets, further in.
+func (j *jsonWriter) nested(open, end string, inner func()) {
+	outer, fields := j.indent, j.fields
+	j.indent, j.fields = outer+"  ", 0
+	j.raw(open)
+	inner()
+	j.indent, j.fields = outer, fields
+	j.raw("\n" + outer + end)
+}
+
+func (j *jsonWriter) object(fields func()) { j.nested("{", "}", fields) }
+
 func (j *jsonWriter) name(name string) {
 	if j.fields++; j.fields > 1 {
 		j.raw(",")
 	}
-	j.raw("\n  \"" + name + "\": ")
+	j.raw("\n" + j.indent + "\"" + name + "\": ")
 }
 
 func (j *jsonWriter) field(name string, v any) {
 	j.name(name)
-	j.value("  ", v)
+	j.value(v)
 }
 
-func (j *jsonWriter) list(name string, n int, element func(int) any) {
+func (j *jsonWriter) list(name string, n int, element func(int)) {
 	j.name(name)
 	if n == 0 {
 		j.raw("[]")
 		return
 	}
-	j.raw("[")
-	for i := range n {
-		if i > 0 {
-			j.raw(",")
+	j.nested("[", "]", func() {
+		for i := range n {
+			if i > 0 {
+				j.raw(",")
+			}
+			j.raw("\n" + j.indent)
+			element(i)
 		}
-		j.raw("\n    ")
-		j.value("    ", element(i))
-	}
-	j.raw("\n  ]")
+	})
 }
 
 func (r *Report) summary() summary {
@@ -198,14 +218,6 @@ func application(app *trace.Application, hung *attachments) applicationInfo {
 		info.Paths = append(info.Paths, path)
 	}
 	return info
-}
-
-func result(res *control.Result) resultInfo {
-	return resultInfo{
-		Control: res.Control.ID, Title: res.Control.Title, Severity: res.Control.Severity,
-		Verdict: res.Verdict, Why: res.Why, Subjects: res.Subjects,
-		Findings: full(res.Findings), Gaps: res.Gaps, Expected: res.Expected,
-	}
 }
 
 // full returns s, never nil: an empty list is [] to a machine, not null.
