@@ -32,7 +32,7 @@ type reading struct {
 // allocates either stays or is gone with its document, so that collecting as
 // often as Go does by default mostly marks what stays. What follows makes
 // more garbage than it keeps, and has Go's default.
-const readingGCPercent = 200
+const readingGCPercent = 300
 
 // read reads all that was asked and joins it into one estate. Files, cluster
 // and account are read side by side; the first that fails ends the others, as
