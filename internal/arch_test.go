@@ -22,6 +22,8 @@ type layer struct {
 var layers = []layer{
 	{path: "estate"},
 	{path: "finding"},
+	{path: "config"},
+	{path: "platform"},
 
 	{path: "source/kubeobject", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},
 	{path: "source/*", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},

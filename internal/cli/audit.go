@@ -124,7 +124,7 @@ func (a *app) judge(e *estate.Estate, args []string) *report.Report {
 		ToolVersion: Version(),
 		Args:        args,
 		Graph:       g,
-		Results:     control.Run(g, all.All(), now),
+		Results:     control.Run(g, all.All(), now, nil),
 		Describe:    describe,
 	}
 }

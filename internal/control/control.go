@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/trace"
@@ -85,6 +86,26 @@ func Traced[T any](list func(*trace.Graph) []T, place func(T) trace.Place, judge
 	}
 }
 
+// Whole returns a Check with one subject: what is true of the estate as a
+// whole, such as how many administrators it has. place returns what stands for
+// it, and false where the estate has none. Each kind in required must have been
+// read.
+func Whole(place func(*estate.Estate) (trace.Place, bool), judge func(*Subject), required ...estate.Kind) Check {
+	return Check{
+		subjects: required[:1:1],
+		required: required,
+		judge: func(w *world, r *recorder) {
+			p, ok := place(w.estate)
+			if !ok {
+				return
+			}
+			s := r.subject(w, p)
+			judge(s)
+			r.done(s)
+		},
+	}
+}
+
 // Helped returns the check with kinds that its judge asks for but copes
 // without when they were not asked for. A denied one forbids a pass.
 func (c Check) Helped(kinds ...estate.Kind) Check {
@@ -120,6 +141,9 @@ func (s *Subject) Ref() estate.Ref { return s.place.Subject }
 
 // Now returns the time of the audit.
 func (s *Subject) Now() time.Time { return s.world.now }
+
+// Config returns what users declare of the estate, never nil.
+func (s *Subject) Config() *config.Config { return s.world.config }
 
 // Graph returns the traces of the estate.
 func (s *Subject) Graph() *trace.Graph { return s.world.graph }

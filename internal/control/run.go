@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/trace"
@@ -25,10 +26,14 @@ type Result struct {
 	Expected []finding.Gap // subjects that miss it by design
 }
 
-// Run judges the traced estate by each of the controls, as of now. Results are
-// in the order of controls and do not depend on how they were scheduled.
-func Run(g *trace.Graph, controls []*Control, now time.Time) []Result {
-	w := &world{estate: g.Estate, graph: g, now: now, indexes: map[estate.Kind]map[string]int{}}
+// Run judges the traced estate by each of the controls, as of now, knowing what
+// declared says of it; nil declares nothing. Results are in the order of
+// controls and do not depend on how they were scheduled.
+func Run(g *trace.Graph, controls []*Control, now time.Time, declared *config.Config) []Result {
+	if declared == nil {
+		declared = &config.Config{}
+	}
+	w := &world{estate: g.Estate, graph: g, now: now, config: declared, indexes: map[estate.Kind]map[string]int{}}
 	results := make([]Result, len(controls))
 	next := make(chan int)
 	var wg sync.WaitGroup
@@ -132,6 +137,7 @@ type world struct {
 	estate *estate.Estate
 	graph  *trace.Graph
 	now    time.Time
+	config *config.Config
 
 	mu      sync.Mutex // guards indexes
 	indexes map[estate.Kind]map[string]int

@@ -36,7 +36,7 @@ func estateOf(names []string, states map[estate.Kind]estate.State) *estate.Estat
 
 func run(e *estate.Estate, check control.Check) control.Result {
 	c := &control.Control{ID: "test", Severity: control.Medium, Check: check}
-	return control.Run(trace.New(e), []*control.Control{c}, controltest.Now)[0]
+	return control.Run(trace.New(e), []*control.Control{c}, controltest.Now, nil)[0]
 }
 
 // Not judged is never a pass: the table of all ways in which data is missing.
@@ -133,7 +133,7 @@ func TestUndeclaredReadPanics(t *testing.T) {
 			defer func() { got = recover() }()
 			read(s)
 		})
-		control.Run(trace.New(e), []*control.Control{c}, controltest.Now)
+		control.Run(trace.New(e), []*control.Control{c}, controltest.Now, nil)
 		if got == nil || !strings.Contains(fmt.Sprint(got), "greedy reads Key without declaring it") {
 			t.Errorf("%s: panic %v", name, got)
 		}
@@ -187,7 +187,7 @@ func TestExposureMovesSeverity(t *testing.T) {
 		{ID: "balancers", Severity: control.Medium, Check: control.Each(estate.LoadBalancers, func(s *control.Subject, _ *estate.LoadBalancer) { s.Failf("", "bad") })},
 	}
 	got := map[string]finding.Finding{}
-	for _, r := range control.Run(g, controls, controltest.Now) {
+	for _, r := range control.Run(g, controls, controltest.Now, nil) {
 		for _, f := range r.Findings {
 			got[f.Subject.Name] = f
 		}
@@ -213,11 +213,11 @@ func TestRunKeepsOrder(t *testing.T) {
 	for i := range 50 {
 		controls = append(controls, &control.Control{ID: fmt.Sprint(i), Check: control.Each(estate.Clusters, func(*control.Subject, *estate.Cluster) {})})
 	}
-	results := control.Run(trace.New(&estate.Estate{}), controls, controltest.Now)
+	results := control.Run(trace.New(&estate.Estate{}), controls, controltest.Now, nil)
 	if !slices.EqualFunc(results, controls, func(r control.Result, c *control.Control) bool { return r.Control == c }) {
 		t.Error("results are not in the order of the controls")
 	}
-	if got := control.Run(trace.New(&estate.Estate{}), nil, controltest.Now); len(got) != 0 {
+	if got := control.Run(trace.New(&estate.Estate{}), nil, controltest.Now, nil); len(got) != 0 {
 		t.Errorf("no controls gave %d results", len(got))
 	}
 }

@@ -52,6 +52,10 @@ var (
 	LaunchTemplates = awsKind("LaunchTemplate", "LaunchTemplate", func(r *LaunchTemplate) string { return r.LaunchTemplateName })
 	Instances       = awsKind("Instance", "Instance", func(r *Instance) string { return r.InstanceId })
 
+	AccessEntries           = awsKind("AccessEntry", "AccessEntry", func(r *AccessEntry) string { return r.PrincipalArn })
+	Addons                  = awsKind("Addon", "Addon", func(r *Addon) string { return r.AddonName })
+	PodIdentityAssociations = awsKind("PodIdentityAssociation", "PodIdentityAssociation", func(r *PodIdentityAssociation) string { return r.Namespace + "/" + r.ServiceAccount })
+
 	LoadBalancers        = awsKind("LoadBalancer", "LoadBalancer", func(r *LoadBalancer) string { return r.Name })
 	ClassicLoadBalancers = awsKind("ClassicLoadBalancer", "LoadBalancer", func(r *ClassicLoadBalancer) string { return r.LoadBalancerName })
 	Listeners            = awsKind("Listener", "Listener", func(r *Listener) string { return r.Name() })
@@ -60,15 +64,22 @@ var (
 	SSLPolicies          = awsKind("SSLPolicy", "SSLPolicy", func(r *SSLPolicy) string { return r.Name })
 	Certificates         = awsKind("Certificate", "Certificate", func(r *Certificate) string { return r.DomainName })
 	WebACLs              = awsKind("WebACL", "WebACL", func(r *WebACL) string { return r.Name })
+	IPSets               = awsKind("IPSet", "IPSet", func(r *IPSet) string { return r.Name })
+	RuleGroups           = awsKind("RuleGroup", "RuleGroup", func(r *RuleGroup) string { return r.Name })
 	WebACLAssociations   = awsKind("WebACLAssociation", "WebACLAssociation", func(r *WebACLAssociation) string { return r.ResourceArn })
 	WebACLLoggings       = awsKind("WebACLLogging", "WebACLLogging", func(r *WebACLLogging) string { return r.ResourceArn })
 	Distributions        = awsKind("Distribution", "Distribution", func(r *Distribution) string { return r.Id })
+	HostedZones          = awsKind("HostedZone", "HostedZone", func(r *HostedZone) string { return r.Name })
+	ShieldSubscriptions  = awsKind("ShieldSubscription", "ShieldSubscription", func(r *ShieldSubscription) string { return r.Origin.Account })
+	ShieldProtections    = awsKind("ShieldProtection", "ShieldProtection", func(r *ShieldProtection) string { return r.Name })
 
 	VPCs           = awsKind("VPC", "VPC", func(r *VPC) string { return r.VpcId })
 	Subnets        = awsKind("Subnet", "Subnet", func(r *Subnet) string { return r.SubnetId })
 	RouteTables    = awsKind("RouteTable", "RouteTable", func(r *RouteTable) string { return r.RouteTableId })
 	SecurityGroups = awsKind("SecurityGroup", "SecurityGroup", func(r *SecurityGroup) string { return r.GroupName })
 	NetworkAcls    = awsKind("NetworkAcl", "NetworkAcl", func(r *NetworkAcl) string { return r.Id })
+	PrefixLists    = awsKind("PrefixList", "PrefixList", func(r *PrefixList) string { return r.PrefixListName })
+	FlowLogs       = awsKind("FlowLog", "FlowLog", func(r *FlowLog) string { return r.Id })
 
 	DBInstances              = awsKind("DBInstance", "Database", func(r *DBInstance) string { return r.DBInstanceIdentifier })
 	DBClusters               = awsKind("DBCluster", "Database", func(r *DBCluster) string { return r.DBClusterIdentifier })
@@ -88,7 +99,38 @@ var (
 	Caches            = awsKind("Cache", "Cache", func(r *Cache) string { return r.Id })
 	KafkaClusters     = awsKind("KafkaCluster", "KafkaCluster", func(r *KafkaCluster) string { return r.ClusterName })
 	OpenSearchDomains = awsKind("OpenSearchDomain", "OpenSearchDomain", func(r *OpenSearchDomain) string { return r.DomainName })
+
+	Accounts           = awsKind("Account", "Account", func(r *Account) string { return r.Origin.Account })
+	Users              = awsKind("User", "User", func(r *User) string { return r.UserName })
+	Groups             = awsKind("Group", "Group", func(r *Group) string { return r.GroupName })
+	IAMRoles           = awsKind("IAMRole", "IAMRole", func(r *IAMRole) string { return r.RoleName })
+	ManagedPolicies    = awsKind("ManagedPolicy", "ManagedPolicy", func(r *ManagedPolicy) string { return r.ManagedPolicyName })
+	OIDCProviders      = awsKind("OIDCProvider", "OIDCProvider", func(r *OIDCProvider) string { return r.Url })
+	LastAccessed       = awsKind("ServiceLastAccessed", "ServiceLastAccessed", func(r *ServiceLastAccessed) string { return r.PrincipalArn })
+	Repositories       = awsKind("Repository", "Repository", func(r *Repository) string { return r.RepositoryName })
+	RegistryScannings  = awsKind("RegistryScanning", "RegistryScanning", func(r *RegistryScanning) string { return r.Origin.Region })
+	ImageScans         = awsKind("ImageScan", "ImageScan", func(r *ImageScan) string { return r.RepositoryName + "@" + r.ImageDigest })
+	InspectorStatuses  = awsKind("InspectorStatus", "InspectorStatus", func(r *InspectorStatus) string { return r.Origin.Region })
+	GuardDutyDetectors = awsKind("GuardDutyDetector", "GuardDutyDetector", func(r *GuardDutyDetector) string { return r.Id })
+	SecurityHubs       = awsKind("SecurityHub", "SecurityHub", func(r *SecurityHub) string { return r.Origin.Region })
+	TrustedAdvisors    = awsKind("TrustedAdvisor", "TrustedAdvisor", func(r *TrustedAdvisor) string { return r.Origin.Account })
+	Analyzers          = awsKind("Analyzer", "Analyzer", func(r *Analyzer) string { return r.AnalyzerName })
+	ConfigRecorders    = awsKind("ConfigurationRecorder", "ConfigurationRecorder", func(r *ConfigurationRecorder) string { return r.Name })
+	Alarms             = awsKind("Alarm", "Alarm", func(r *Alarm) string { return r.AlarmName })
+	CompositeAlarms    = awsKind("CompositeAlarm", "CompositeAlarm", func(r *CompositeAlarm) string { return r.AlarmName })
+	Topics             = awsKind("Topic", "Topic", func(r *Topic) string { return r.TopicName })
+	EventRules         = awsKind("EventRule", "EventRule", func(r *EventRule) string { return r.Name })
+	LogGroups          = awsKind("LogGroup", "LogGroup", func(r *LogGroup) string { return r.LogGroupName })
+	Trails             = awsKind("Trail", "Trail", func(r *Trail) string { return r.TrailName })
+
+	SecurityHubFindings    = awsKind("SecurityHubFinding", "SecurityHubFinding", func(r *ReportedFinding) string { return r.Id })
+	GuardDutyFindings      = awsKind("GuardDutyFinding", "GuardDutyFinding", func(r *ReportedFinding) string { return r.Id })
+	InspectorFindings      = awsKind("InspectorFinding", "InspectorFinding", func(r *ReportedFinding) string { return r.Id })
+	AccessAnalyzerFindings = awsKind("AccessAnalyzerFinding", "AccessAnalyzerFinding", func(r *ReportedFinding) string { return r.Id })
 )
+
+// ImportedFindings are what files of other tools report: SARIF, OCSF, ASFF.
+var ImportedFindings = awsKind("ImportedFinding", "ImportedFinding", func(r *ReportedFinding) string { return r.Id })
 
 // Fields of the structs below are properties of the CloudFormation type that
 // their comment names. A field tagged cfn:"-" is not: its comment says which
@@ -107,8 +149,70 @@ type Cluster struct {
 	UpgradePolicy          UpgradePolicy                `json:"upgradePolicy"`
 	ComputeConfig          ComputeConfig                `json:"computeConfig"`
 	DeletionProtection     Optional[bool]               `json:"deletionProtection,omitzero"`
+	AccessConfig           AccessConfig                 `json:"accessConfig,omitzero"`
+	RoleArn                string                       `json:"roleArn,omitempty"`
+	OpenIdConnectIssuerUrl Optional[string]             `json:"openIdConnectIssuerUrl,omitzero"`
 	Endpoint               string                       `json:"endpoint,omitempty"`
 	ClusterSecurityGroupId string                       `json:"clusterSecurityGroupId,omitempty"`
+}
+
+// AccessConfig says how principals are let into the cluster: by access
+// entries (API), by aws-auth (CONFIG_MAP), or by both (API_AND_CONFIG_MAP).
+type AccessConfig struct {
+	AuthenticationMode                      Optional[string] `json:"authenticationMode,omitzero"`
+	BootstrapClusterCreatorAdminPermissions Optional[bool]   `json:"bootstrapClusterCreatorAdminPermissions,omitzero"`
+}
+
+// AccessEntry is AWS::EKS::AccessEntry. It lets one IAM principal into a
+// cluster.
+type AccessEntry struct {
+	AWS              `json:"aws" cfn:"-"`
+	ClusterName      string                   `json:"clusterName"`
+	PrincipalArn     string                   `json:"principalArn"`
+	Username         string                   `json:"username,omitempty"`
+	KubernetesGroups []string                 `json:"kubernetesGroups,omitempty"`
+	Type             string                   `json:"type,omitempty"` // STANDARD, EC2_LINUX, FARGATE_LINUX …
+	AccessPolicies   Optional[[]AccessPolicy] `json:"accessPolicies,omitzero"`
+}
+
+// AccessPolicy is an EKS access policy that an entry has, and where.
+type AccessPolicy struct {
+	PolicyArn   string      `json:"policyArn"`
+	AccessScope AccessScope `json:"accessScope"`
+}
+
+// AccessScope is the whole cluster or some namespaces.
+type AccessScope struct {
+	Type       string   `json:"type"` // cluster, namespace
+	Namespaces []string `json:"namespaces,omitempty"`
+}
+
+// Addon is AWS::EKS::Addon. Of its ConfigurationValues, which may hold
+// anything, the estate keeps what is judged.
+type Addon struct {
+	AWS                   `json:"aws" cfn:"-"`
+	ClusterName           string           `json:"clusterName"`
+	AddonName             string           `json:"addonName"` // vpc-cni, aws-ebs-csi-driver …
+	AddonVersion          Optional[string] `json:"addonVersion,omitzero"`
+	ServiceAccountRoleArn string           `json:"serviceAccountRoleArn,omitempty"`
+	Status                Optional[string] `json:"status,omitzero" cfn:"-"` // eks:DescribeAddon: ACTIVE, DEGRADED …
+	// EnableNetworkPolicy is "enableNetworkPolicy" of vpc-cni's configuration:
+	// known and false where the configuration does not say it.
+	EnableNetworkPolicy Optional[bool] `json:"enableNetworkPolicy,omitzero" cfn:"-"`
+	// PodSecurityGroupEnforcingMode is the POD_SECURITY_GROUP_ENFORCING_MODE
+	// of vpc-cni's configuration: strict, standard; known and empty for its
+	// default.
+	PodSecurityGroupEnforcingMode Optional[string] `json:"podSecurityGroupEnforcingMode,omitzero" cfn:"-"`
+}
+
+// PodIdentityAssociation is AWS::EKS::PodIdentityAssociation. It gives the
+// pods of a service account an IAM role.
+type PodIdentityAssociation struct {
+	AWS            `json:"aws" cfn:"-"`
+	ClusterName    string `json:"clusterName"`
+	Namespace      string `json:"namespace"`
+	ServiceAccount string `json:"serviceAccount"`
+	RoleArn        string `json:"roleArn"`
 }
 
 // ResourcesVpcConfig is the network of a cluster.
@@ -386,29 +490,6 @@ type Certificate struct {
 	InUseBy                 []string            `json:"inUseBy,omitempty" cfn:"-"`           // likewise
 }
 
-// WebACL is AWS::WAFv2::WebACL.
-type WebACL struct {
-	AWS   `json:"aws" cfn:"-"`
-	Name  string   `json:"name"`
-	Scope string   `json:"scope"` // REGIONAL, CLOUDFRONT
-	Id    string   `json:"id"`
-	Rules []string `json:"rules,omitempty"` // names, in order of priority
-}
-
-// WebACLAssociation is AWS::WAFv2::WebACLAssociation.
-type WebACLAssociation struct {
-	AWS         `json:"aws" cfn:"-"`
-	ResourceArn string `json:"resourceArn"`
-	WebACLArn   string `json:"webACLArn"`
-}
-
-// WebACLLogging is AWS::WAFv2::LoggingConfiguration.
-type WebACLLogging struct {
-	AWS                   `json:"aws" cfn:"-"`
-	ResourceArn           string   `json:"resourceArn"` // of the web ACL
-	LogDestinationConfigs []string `json:"logDestinationConfigs,omitempty"`
-}
-
 // Distribution is AWS::CloudFront::Distribution; its properties are those of
 // DistributionConfig.
 type Distribution struct {
@@ -427,6 +508,7 @@ type DistributionConfig struct {
 	CacheBehaviors       []CacheBehavior      `json:"cacheBehaviors,omitempty"`
 	ViewerCertificate    ViewerCertificate    `json:"viewerCertificate"`
 	WebACLId             Optional[string]     `json:"webACLId,omitzero"` // known and empty: none
+	Logging              Optional[bool]       `json:"logging,omitzero"`  // whether standard logging is on; cloudfront:ListDistributions does not tell
 }
 
 // DistributionOrigin is where a distribution fetches from.
@@ -435,6 +517,9 @@ type DistributionOrigin struct {
 	DomainName         string              `json:"domainName"`
 	CustomOriginConfig *CustomOriginConfig `json:"customOriginConfig,omitempty"` // nil for an S3 or VPC origin
 	VpcOriginConfig    *VpcOriginConfig    `json:"vpcOriginConfig,omitempty"`
+	// OriginCustomHeaders are the names of the headers that CloudFront adds.
+	// The values are secrets by which an origin knows its distribution.
+	OriginCustomHeaders Optional[[]string] `json:"originCustomHeaders,omitzero"`
 }
 
 // CustomOriginConfig says how an HTTP origin is spoken to.
@@ -461,218 +546,6 @@ type ViewerCertificate struct {
 	AcmCertificateArn            string           `json:"acmCertificateArn,omitempty"`
 	CloudFrontDefaultCertificate Optional[bool]   `json:"cloudFrontDefaultCertificate,omitzero"`
 	MinimumProtocolVersion       Optional[string] `json:"minimumProtocolVersion,omitzero"`
-}
-
-// VPC is AWS::EC2::VPC.
-type VPC struct {
-	AWS                   `json:"aws" cfn:"-"`
-	VpcId                 string   `json:"vpcId"`
-	CidrBlock             string   `json:"cidrBlock"`
-	CidrBlockAssociations []string `json:"cidrBlockAssociations,omitempty"`
-	Ipv6CidrBlocks        []string `json:"ipv6CidrBlocks,omitempty"`
-}
-
-// Subnet is AWS::EC2::Subnet.
-type Subnet struct {
-	AWS                 `json:"aws" cfn:"-"`
-	SubnetId            string         `json:"subnetId"`
-	VpcId               string         `json:"vpcId"`
-	CidrBlock           string         `json:"cidrBlock"`
-	Ipv6CidrBlock       string         `json:"ipv6CidrBlock,omitempty"`
-	AvailabilityZone    string         `json:"availabilityZone,omitempty"`
-	MapPublicIpOnLaunch Optional[bool] `json:"mapPublicIpOnLaunch,omitzero"`
-}
-
-// RouteTable is AWS::EC2::RouteTable with the AWS::EC2::Route and
-// AWS::EC2::SubnetRouteTableAssociation resources that name it.
-type RouteTable struct {
-	AWS          `json:"aws" cfn:"-"`
-	RouteTableId string   `json:"routeTableId"`
-	VpcId        string   `json:"vpcId"`
-	Routes       []Route  `json:"routes,omitempty" cfn:"-"`    // AWS::EC2::Route
-	SubnetIds    []string `json:"subnetIds,omitempty" cfn:"-"` // AWS::EC2::SubnetRouteTableAssociation
-	Main         bool     `json:"main,omitempty" cfn:"-"`      // ec2:DescribeRouteTables
-}
-
-// Route is AWS::EC2::Route.
-type Route struct {
-	DestinationCidrBlock     string `json:"destinationCidrBlock,omitempty"`
-	DestinationIpv6CidrBlock string `json:"destinationIpv6CidrBlock,omitempty"`
-	GatewayId                string `json:"gatewayId,omitempty"` // "igw-…"; from a template, the gateway's Arn
-	NatGatewayId             string `json:"natGatewayId,omitempty"`
-	// Internet is true where GatewayId is an internet gateway.
-	Internet bool `json:"internet,omitempty" cfn:"-"`
-}
-
-// SecurityGroup is AWS::EC2::SecurityGroup with the rules of
-// AWS::EC2::SecurityGroupIngress and Egress that name it.
-type SecurityGroup struct {
-	AWS                  `json:"aws" cfn:"-"`
-	GroupId              string                        `json:"groupId"`
-	GroupName            string                        `json:"groupName"`
-	VpcId                string                        `json:"vpcId,omitempty"`
-	SecurityGroupIngress Optional[[]SecurityGroupRule] `json:"securityGroupIngress,omitzero"`
-	SecurityGroupEgress  Optional[[]SecurityGroupRule] `json:"securityGroupEgress,omitzero"`
-}
-
-// SecurityGroupRule allows one peer; exactly one of the last five is set.
-type SecurityGroupRule struct {
-	IpProtocol            string `json:"ipProtocol"` // tcp, udp, icmp, icmpv6, a number, or -1 for all
-	FromPort              int    `json:"fromPort"`   // -1 for all
-	ToPort                int    `json:"toPort"`
-	CidrIp                string `json:"cidrIp,omitempty"`
-	CidrIpv6              string `json:"cidrIpv6,omitempty"`
-	SourceSecurityGroupId string `json:"sourceSecurityGroupId,omitempty"` // of the peer, in both directions
-	SourcePrefixListId    string `json:"sourcePrefixListId,omitempty"`    // of the peer, in both directions
-	Unresolved            bool   `json:"unresolved,omitempty" cfn:"-"`    // a template's value that cannot be known before it is deployed
-}
-
-// NetworkAcl is AWS::EC2::NetworkAcl with its AWS::EC2::NetworkAclEntry and
-// AWS::EC2::SubnetNetworkAclAssociation.
-type NetworkAcl struct {
-	AWS       `json:"aws" cfn:"-"`
-	Id        string            `json:"id"`
-	VpcId     string            `json:"vpcId"`
-	Entries   []NetworkAclEntry `json:"entries,omitempty" cfn:"-"`
-	SubnetIds []string          `json:"subnetIds,omitempty" cfn:"-"`
-	Default   bool              `json:"default,omitempty" cfn:"-"` // ec2:DescribeNetworkAcls
-}
-
-// NetworkAclEntry is AWS::EC2::NetworkAclEntry.
-type NetworkAclEntry struct {
-	RuleNumber    int    `json:"ruleNumber"`
-	Egress        bool   `json:"egress,omitempty"`
-	Protocol      string `json:"protocol"`   // a number, or -1 for all
-	RuleAction    string `json:"ruleAction"` // allow, deny
-	CidrBlock     string `json:"cidrBlock,omitempty"`
-	Ipv6CidrBlock string `json:"ipv6CidrBlock,omitempty"`
-	FromPort      int    `json:"fromPort,omitempty" cfn:"PortRange.From"`
-	ToPort        int    `json:"toPort,omitempty" cfn:"PortRange.To"`
-}
-
-// Endpoint is where a database or cache listens.
-type Endpoint struct {
-	Address string `json:"address,omitempty"`
-	Port    int    `json:"port,omitempty"`
-}
-
-// DBInstance is AWS::RDS::DBInstance.
-type DBInstance struct {
-	AWS                     `json:"aws" cfn:"-"`
-	DBInstanceIdentifier    string             `json:"dbInstanceIdentifier"`
-	DBClusterIdentifier     string             `json:"dbClusterIdentifier,omitempty"`
-	Engine                  Optional[string]   `json:"engine,omitzero"`        // mysql, mariadb, postgres, oracle-…, sqlserver-…, db2-…, aurora-…
-	EngineVersion           Optional[string]   `json:"engineVersion,omitzero"` // "8.4", "16.3"
-	StorageEncrypted        Optional[bool]     `json:"storageEncrypted,omitzero"`
-	KmsKeyId                Optional[string]   `json:"kmsKeyId,omitzero"`
-	PubliclyAccessible      Optional[bool]     `json:"publiclyAccessible,omitzero"`
-	DBParameterGroupName    Optional[string]   `json:"dbParameterGroupName,omitzero"` // known and empty: the engine's default group
-	OptionGroupName         Optional[string]   `json:"optionGroupName,omitzero"`
-	CACertificateIdentifier Optional[string]   `json:"caCertificateIdentifier,omitzero"`
-	CertificateDetails      CertificateDetails `json:"certificateDetails"`
-	DBSubnetGroupName       string             `json:"dbSubnetGroupName,omitempty"`
-	VPCSecurityGroups       []string           `json:"vpcSecurityGroups,omitempty"`
-	Endpoint                Endpoint           `json:"endpoint"`
-	DeletionProtection      Optional[bool]     `json:"deletionProtection,omitzero"`
-	// ParameterApplyStatus is "in-sync", "pending-reboot" … of the parameter
-	// group (rds:DescribeDBInstances).
-	ParameterApplyStatus Optional[string] `json:"parameterApplyStatus,omitzero" cfn:"-"`
-}
-
-// CertificateDetails is the server certificate of a DBInstance.
-type CertificateDetails struct {
-	CAIdentifier string              `json:"caIdentifier,omitempty"`
-	ValidTill    Optional[time.Time] `json:"validTill,omitzero"`
-}
-
-// DBCluster is AWS::RDS::DBCluster.
-type DBCluster struct {
-	AWS                         `json:"aws" cfn:"-"`
-	DBClusterIdentifier         string           `json:"dbClusterIdentifier"`
-	Engine                      Optional[string] `json:"engine,omitzero"`
-	EngineVersion               Optional[string] `json:"engineVersion,omitzero"`
-	StorageEncrypted            Optional[bool]   `json:"storageEncrypted,omitzero"`
-	KmsKeyId                    Optional[string] `json:"kmsKeyId,omitzero"`
-	PubliclyAccessible          Optional[bool]   `json:"publiclyAccessible,omitzero"`
-	DBClusterParameterGroupName Optional[string] `json:"dbClusterParameterGroupName,omitzero"`
-	DBSubnetGroupName           string           `json:"dbSubnetGroupName,omitempty"`
-	VpcSecurityGroupIds         []string         `json:"vpcSecurityGroupIds,omitempty"`
-	Endpoint                    Endpoint         `json:"endpoint"`
-	ReadEndpoint                Endpoint         `json:"readEndpoint"`
-	DeletionProtection          Optional[bool]   `json:"deletionProtection,omitzero"`
-	// ParameterApplyStatus is the worst of the cluster's members
-	// (rds:DescribeDBClusters).
-	ParameterApplyStatus Optional[string] `json:"parameterApplyStatus,omitzero" cfn:"-"`
-}
-
-// DBProxy is AWS::RDS::DBProxy with the targets of its
-// AWS::RDS::DBProxyTargetGroup.
-type DBProxy struct {
-	AWS                   `json:"aws" cfn:"-"`
-	DBProxyName           string         `json:"dbProxyName"`
-	EngineFamily          string         `json:"engineFamily,omitempty"`
-	RequireTLS            Optional[bool] `json:"requireTLS,omitzero"`
-	Endpoint              string         `json:"endpoint,omitempty"`
-	VpcSecurityGroupIds   []string       `json:"vpcSecurityGroupIds,omitempty"`
-	VpcSubnetIds          []string       `json:"vpcSubnetIds,omitempty"`
-	DBInstanceIdentifiers []string       `json:"dbInstanceIdentifiers,omitempty" cfn:"-"` // DBProxyTargetGroup
-	DBClusterIdentifiers  []string       `json:"dbClusterIdentifiers,omitempty" cfn:"-"`  // DBProxyTargetGroup
-}
-
-// DBParameterGroup is AWS::RDS::DBParameterGroup.
-type DBParameterGroup struct {
-	AWS                  `json:"aws" cfn:"-"`
-	DBParameterGroupName string                      `json:"dbParameterGroupName"`
-	Family               Optional[string]            `json:"family,omitzero"`     // mysql8.4, postgres16 …
-	Parameters           Optional[map[string]string] `json:"parameters,omitzero"` // those that differ from the engine's defaults
-}
-
-// DBClusterParameterGroup is AWS::RDS::DBClusterParameterGroup.
-type DBClusterParameterGroup struct {
-	AWS                         `json:"aws" cfn:"-"`
-	DBClusterParameterGroupName string                      `json:"dbClusterParameterGroupName"`
-	Family                      Optional[string]            `json:"family,omitzero"`
-	Parameters                  Optional[map[string]string] `json:"parameters,omitzero"`
-}
-
-// OptionGroup is AWS::RDS::OptionGroup.
-type OptionGroup struct {
-	AWS                  `json:"aws" cfn:"-"`
-	OptionGroupName      string                          `json:"optionGroupName"`
-	EngineName           string                          `json:"engineName,omitempty"`
-	OptionConfigurations Optional[[]OptionConfiguration] `json:"optionConfigurations,omitzero"`
-}
-
-// OptionConfiguration is one option, such as Oracle's SSL.
-type OptionConfiguration struct {
-	OptionName     string          `json:"optionName"`
-	Port           int             `json:"port,omitempty"`
-	OptionSettings []OptionSetting `json:"optionSettings,omitempty"`
-}
-
-// OptionSetting is one setting of an option.
-type OptionSetting struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// DBSubnetGroup is AWS::RDS::DBSubnetGroup.
-type DBSubnetGroup struct {
-	AWS               `json:"aws" cfn:"-"`
-	DBSubnetGroupName string   `json:"dbSubnetGroupName"`
-	SubnetIds         []string `json:"subnetIds,omitempty"`
-}
-
-// DBSnapshot is a manual or automated snapshot of an instance or cluster
-// (rds:DescribeDBSnapshots, DescribeDBClusterSnapshots); CloudFormation has no
-// such type.
-type DBSnapshot struct {
-	AWS                  `json:"aws" cfn:"-"`
-	DBSnapshotIdentifier string             `json:"dbSnapshotIdentifier" cfn:"-"`
-	SourceIdentifier     string             `json:"sourceIdentifier" cfn:"-"` // of the instance or cluster
-	SnapshotType         string             `json:"snapshotType" cfn:"-"`     // manual, automated …
-	Encrypted            Optional[bool]     `json:"encrypted,omitzero" cfn:"-"`
-	RestoreAccounts      Optional[[]string] `json:"restoreAccounts,omitzero" cfn:"-"` // "all" is everybody
 }
 
 // Volume is AWS::EC2::Volume.
@@ -709,7 +582,26 @@ type Bucket struct {
 	BucketName                     string                      `json:"bucketName"`
 	BucketEncryption               Optional[string]            `json:"bucketEncryption,omitzero"` // SSEAlgorithm: AES256, aws:kms, aws:kms:dsse; "" for none
 	PublicAccessBlockConfiguration Optional[PublicAccessBlock] `json:"publicAccessBlockConfiguration,omitzero"`
-	Policy                         Optional[string]            `json:"policy,omitzero" cfn:"-"` // AWS::S3::BucketPolicy's PolicyDocument as JSON; "" for none
+	Policy                         Optional[string]            `json:"policy,omitzero" cfn:"-"`          // AWS::S3::BucketPolicy's PolicyDocument as JSON; "" for none
+	VersioningConfiguration        Optional[string]            `json:"versioningConfiguration,omitzero"` // Status: Enabled, Suspended; "" for never
+	ObjectLockEnabled              Optional[bool]              `json:"objectLockEnabled,omitzero"`
+	LoggingConfiguration           Optional[string]            `json:"loggingConfiguration,omitzero"`  // DestinationBucketName; "" for none
+	Expirations                    Optional[[]Expiration]      `json:"expirations,omitzero" cfn:"-"`   // enabled rules of the LifecycleConfiguration that delete current versions
+	Notifications                  Optional[[]Notification]    `json:"notifications,omitzero" cfn:"-"` // NotificationConfiguration
+}
+
+// Expiration is a lifecycle rule that deletes objects of a bucket.
+type Expiration struct {
+	Prefix string `json:"prefix,omitempty"` // empty: every object
+	Days   int    `json:"days"`             // after creation; 0: at a date or with a marker
+}
+
+// Notification is who is told of new objects of a bucket.
+type Notification struct {
+	Destination string   `json:"destination"` // ARN of a function, queue or topic; "eventbridge" for EventBridge
+	Events      []string `json:"events,omitempty"`
+	Prefix      string   `json:"prefix,omitempty"`
+	Suffix      string   `json:"suffix,omitempty"`
 }
 
 // PublicAccessBlock is a bucket's shield against public policies and ACLs.

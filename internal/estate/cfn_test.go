@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -80,12 +81,20 @@ type awsField struct {
 // awsStructs parses the model: comments are not to be had by reflection.
 func awsStructs(t *testing.T) map[string]awsStruct {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "aws.go", nil, parser.ParseComments)
+	names, err := filepath.Glob("aws*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var decls []ast.Decl
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decls = append(decls, file.Decls...)
+	}
 	out := map[string]awsStruct{}
-	for _, d := range file.Decls {
+	for _, d := range decls {
 		gen, ok := d.(*ast.GenDecl)
 		if !ok || gen.Tok != token.TYPE {
 			continue
@@ -169,10 +178,16 @@ type checker struct {
 	structs map[string]awsStruct
 	roots   []schema
 	found   map[string]bool
+	path    []string // structs that are being checked: statements hold statements
 }
 
 // check holds the fields of a struct against the objects that it may be.
 func (c *checker) check(name string, objects []schema) {
+	if slices.Contains(c.path, name) {
+		return
+	}
+	c.path = append(c.path, name)
+	defer func() { c.path = c.path[:len(c.path)-1] }()
 	for _, f := range c.structs[name].fields {
 		if f.cfn == "-" {
 			continue

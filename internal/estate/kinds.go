@@ -14,6 +14,7 @@ type Provider string
 const (
 	KubernetesProvider Provider = "kubernetes"
 	AWSProvider        Provider = "aws"
+	FileProvider       Provider = "file" // results of other tools
 )
 
 // A KindInfo is what generic code needs of one kind: snapshots, joins, and
@@ -101,6 +102,9 @@ var kinds = []KindInfo{
 	info(Nodegroups, AWSProvider),
 	info(LaunchTemplates, AWSProvider),
 	info(Instances, AWSProvider),
+	info(AccessEntries, AWSProvider),
+	info(Addons, AWSProvider),
+	info(PodIdentityAssociations, AWSProvider),
 	info(LoadBalancers, AWSProvider),
 	info(ClassicLoadBalancers, AWSProvider),
 	info(Listeners, AWSProvider),
@@ -109,14 +113,21 @@ var kinds = []KindInfo{
 	info(SSLPolicies, AWSProvider),
 	info(Certificates, AWSProvider),
 	info(WebACLs, AWSProvider),
+	info(IPSets, AWSProvider),
+	info(RuleGroups, AWSProvider),
 	info(WebACLAssociations, AWSProvider),
 	info(WebACLLoggings, AWSProvider),
 	info(Distributions, AWSProvider),
+	info(HostedZones, AWSProvider),
+	info(ShieldSubscriptions, AWSProvider),
+	info(ShieldProtections, AWSProvider),
 	info(VPCs, AWSProvider),
 	info(Subnets, AWSProvider),
 	info(RouteTables, AWSProvider),
 	info(SecurityGroups, AWSProvider),
 	info(NetworkAcls, AWSProvider),
+	info(PrefixLists, AWSProvider),
+	info(FlowLogs, AWSProvider),
 	info(DBInstances, AWSProvider),
 	info(DBClusters, AWSProvider),
 	info(DBProxies, AWSProvider),
@@ -133,6 +144,34 @@ var kinds = []KindInfo{
 	info(Caches, AWSProvider),
 	info(KafkaClusters, AWSProvider),
 	info(OpenSearchDomains, AWSProvider),
+	info(Accounts, AWSProvider),
+	info(Users, AWSProvider),
+	info(Groups, AWSProvider),
+	info(IAMRoles, AWSProvider),
+	info(ManagedPolicies, AWSProvider),
+	info(OIDCProviders, AWSProvider),
+	info(LastAccessed, AWSProvider),
+	info(Repositories, AWSProvider),
+	info(RegistryScannings, AWSProvider),
+	info(ImageScans, AWSProvider),
+	info(InspectorStatuses, AWSProvider),
+	info(GuardDutyDetectors, AWSProvider),
+	info(SecurityHubs, AWSProvider),
+	info(TrustedAdvisors, AWSProvider),
+	info(Analyzers, AWSProvider),
+	info(ConfigRecorders, AWSProvider),
+	info(Alarms, AWSProvider),
+	info(CompositeAlarms, AWSProvider),
+	info(Topics, AWSProvider),
+	info(EventRules, AWSProvider),
+	info(LogGroups, AWSProvider),
+	info(Trails, AWSProvider),
+	info(SecurityHubFindings, AWSProvider),
+	info(GuardDutyFindings, AWSProvider),
+	info(InspectorFindings, AWSProvider),
+	info(AccessAnalyzerFindings, AWSProvider),
+
+	info(ImportedFindings, FileProvider),
 }
 
 func info[T any](c Collection[T], p Provider) KindInfo {

@@ -14,7 +14,8 @@
 // in lower case. Fields are in the words of the manifest, or of the JSON form
 // of the struct; a key that contains dots stands in brackets. A value of null
 // removes a field, and null instead of fields removes the resource. A resource
-// that the secure estate lacks is added.
+// that the secure estate lacks is added. The resource eksafe.yaml is what users
+// declare.
 //
 // Comments say what must be reported:
 //
@@ -42,6 +43,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
@@ -61,7 +63,11 @@ func Run(t *testing.T, families []control.Family) {
 	for _, f := range families {
 		controls = append(controls, f.Controls...)
 	}
-	h := &harness{base: base, controls: controls, whole: len(families) > 1}
+	declared, err := base.config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{base: base, declared: declared, controls: controls, whole: len(families) > 1}
 	t.Run("declarations", func(t *testing.T) { declarations(t, families) })
 	t.Run("secure", h.secure)
 	t.Run("blind", h.blind)
@@ -84,6 +90,7 @@ func Secure() (*estate.Estate, error) {
 
 type harness struct {
 	base     world
+	declared *config.Config
 	controls []*control.Control
 	whole    bool // more than one family is run: every control can be known
 }
@@ -101,7 +108,7 @@ func (h *harness) build(t *testing.T, w world, skipped ...estate.Kind) *estate.E
 // would mean that the estate never exercises it.
 func (h *harness) secure(t *testing.T) {
 	names := h.base.names()
-	for _, r := range control.Run(trace.New(h.build(t, h.base)), h.controls, Now) {
+	for _, r := range control.Run(trace.New(h.build(t, h.base)), h.controls, Now, h.declared) {
 		if r.Verdict == finding.Pass && r.Subjects > 0 {
 			continue
 		}
@@ -119,7 +126,7 @@ func (h *harness) blind(t *testing.T) {
 			continue
 		}
 		e := whole.Blind(info.Kind, "AccessDenied")
-		for _, r := range control.Run(trace.New(e), readers, Now) {
+		for _, r := range control.Run(trace.New(e), readers, Now, h.declared) {
 			if r.Verdict != finding.Unknown || r.Why == "" {
 				t.Errorf("%s: %s with %s denied, want unknown with a reason: %s\n%s", r.Control.ID, r.Verdict, info.Kind, r.Why, strings.Join(told(r, h.base.names()), "\n"))
 			}
@@ -140,7 +147,7 @@ func (h *harness) unasked(t *testing.T) {
 			continue
 		}
 		e := h.build(t, h.base, info.Kind)
-		for _, r := range control.Run(trace.New(e), needy, Now) {
+		for _, r := range control.Run(trace.New(e), needy, Now, h.declared) {
 			if r.Verdict != finding.Unknown || r.Why == "" {
 				t.Errorf("%s: %s when nobody asked for %s, want unknown with a reason", r.Control.ID, r.Verdict, info.Kind)
 			}
@@ -208,9 +215,13 @@ func (h *harness) prove(c *control.Control, k *kase) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+	declared, err := w.config()
+	if err != nil {
+		return []string{err.Error()}
+	}
 	names := w.names()
 	var problems, first []string
-	for _, r := range control.Run(trace.New(e), h.controls, Now) {
+	for _, r := range control.Run(trace.New(e), h.controls, Now, declared) {
 		if r.Control == c {
 			problems = append(problems, own(k, r, names)...)
 			first = told(r, names)
@@ -224,7 +235,7 @@ func (h *harness) prove(c *control.Control, k *kase) []string {
 	if e, err = turned.estate(); err != nil {
 		return append(problems, err.Error())
 	}
-	again := told(control.Run(trace.New(e), []*control.Control{c}, Now)[0], names)
+	again := told(control.Run(trace.New(e), []*control.Control{c}, Now, declared)[0], names)
 	if diff := cmp.Diff(first, again); diff != "" {
 		problems = append(problems, fmt.Sprintf("%s depends on the order of resources (-as they stand +reversed):\n%s", c.ID, diff))
 	}

@@ -16,6 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/source/kubeobject"
 )
@@ -32,8 +33,11 @@ const (
 // A world is the resources of an estate before they are decoded.
 type world []*resource
 
-// A resource is one Kubernetes manifest, or one AWS resource in the JSON form
-// of its struct.
+// configID is the resource that is no resource: what users declare.
+const configID = "eksafe.yaml"
+
+// A resource is one Kubernetes manifest, one AWS resource in the JSON form of
+// its struct, or the declarations of the users.
 type resource struct {
 	ID   string // "deployment/shop-prod/web", "dbinstance/orders"
 	Kind estate.Kind
@@ -148,10 +152,14 @@ func (w *world) add(id string, tree map[string]any) error {
 		return fmt.Errorf("%s stands twice", id)
 	}
 	prefix, rest, ok := strings.Cut(id, "/")
-	if !ok {
+	if !ok && id != configID {
 		return fmt.Errorf("%q is no resource; write kind/namespace/name, or kind/name in AWS", id)
 	}
 	r := &resource{ID: id, tree: tree}
+	if id == configID {
+		*w = append(*w, r)
+		return nil
+	}
 	if r.Kind, ok = awsKind(prefix); ok {
 		aws, _ := tree["aws"].(map[string]any)
 		if aws == nil {
@@ -295,7 +303,7 @@ func (w world) estate(skipped ...estate.Kind) (*estate.Estate, error) {
 	var dec kubeobject.Decoder
 	counts := map[estate.Kind]int{}
 	for _, r := range w {
-		if slices.Contains(skipped, r.Kind) {
+		if r.ID == configID || slices.Contains(skipped, r.Kind) {
 			continue
 		}
 		data, err := r.encode()
@@ -335,6 +343,25 @@ func (w world) estate(skipped ...estate.Kind) (*estate.Estate, error) {
 	}
 	e.Sources = []estate.Source{kube, aws}
 	return e, nil
+}
+
+// config decodes the declarations strictly.
+func (w world) config() (*config.Config, error) {
+	c := &config.Config{}
+	r := w.find(configID)
+	if r == nil {
+		return c, nil
+	}
+	data, err := yaml.Marshal(r.tree)
+	if err != nil {
+		return nil, err
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("decoding %s: %w", configID, err)
+	}
+	return c, nil
 }
 
 func decodeAWS(e *estate.Estate, r *resource, data []byte) error {

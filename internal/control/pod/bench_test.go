@@ -28,6 +28,6 @@ func BenchmarkStandards(b *testing.B) {
 	g := &trace.Graph{Estate: e}
 	b.ReportAllocs()
 	for b.Loop() {
-		control.Run(g, []*control.Control{podBaseline, podRestricted}, controltest.Now)
+		control.Run(g, []*control.Control{podBaseline, podRestricted}, controltest.Now, nil)
 	}
 }

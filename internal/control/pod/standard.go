@@ -13,6 +13,7 @@ import (
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/platform"
 )
 
 // Whether a pod meets the Pod Security Standards is decided by the code that
@@ -359,7 +360,7 @@ func judgeLevel(level api.Level) func(*control.Subject, *estate.Workload) {
 		if len(found) == 0 {
 			return
 		}
-		if why := platform(w); why != "" {
+		if why := platform.Expected(w); why != "" {
 			s.Expected(why)
 			return
 		}

@@ -45,7 +45,7 @@ func TestDiscoveryWithoutACM(t *testing.T) {
 			}
 		}
 		e.Sources = []estate.Source{source}
-		r := control.Run(trace.New(e), []*control.Control{ingressTls}, time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC))[0]
+		r := control.Run(trace.New(e), []*control.Control{ingressTls}, time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC), nil)[0]
 		if r.Verdict != want {
 			t.Errorf("host %q: %v (%s) %v, want %v", host, r.Verdict, r.Why, r.Findings, want)
 		}

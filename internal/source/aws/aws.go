@@ -334,11 +334,51 @@ func globalKinds() []estate.Kind {
 func regionalKinds() []estate.Kind {
 	var out []estate.Kind
 	for _, k := range estate.Kinds() {
-		if k.Provider == estate.AWSProvider && k.Kind != estate.Distributions.Kind && k.Kind != estate.Buckets.Kind {
+		if k.Provider == estate.AWSProvider && k.Kind != estate.Distributions.Kind && k.Kind != estate.Buckets.Kind && !slices.Contains(notRead, k.Kind) {
 			out = append(out, k.Kind)
 		}
 	}
 	return out
+}
+
+// notRead are the kinds that no call gives: nobody may take them for read.
+var notRead = []estate.Kind{
+	estate.AccessEntries.Kind,
+	estate.Addons.Kind,
+	estate.PodIdentityAssociations.Kind,
+	estate.IPSets.Kind,
+	estate.RuleGroups.Kind,
+	estate.HostedZones.Kind,
+	estate.ShieldSubscriptions.Kind,
+	estate.ShieldProtections.Kind,
+	estate.PrefixLists.Kind,
+	estate.FlowLogs.Kind,
+	estate.Accounts.Kind,
+	estate.Users.Kind,
+	estate.Groups.Kind,
+	estate.IAMRoles.Kind,
+	estate.ManagedPolicies.Kind,
+	estate.OIDCProviders.Kind,
+	estate.LastAccessed.Kind,
+	estate.Repositories.Kind,
+	estate.RegistryScannings.Kind,
+	estate.ImageScans.Kind,
+	estate.InspectorStatuses.Kind,
+	estate.GuardDutyDetectors.Kind,
+	estate.SecurityHubs.Kind,
+	estate.TrustedAdvisors.Kind,
+	estate.Analyzers.Kind,
+	estate.ConfigRecorders.Kind,
+	estate.Alarms.Kind,
+	estate.CompositeAlarms.Kind,
+	estate.Topics.Kind,
+	estate.EventRules.Kind,
+	estate.LogGroups.Kind,
+	estate.Trails.Kind,
+	estate.SecurityHubFindings.Kind,
+	estate.GuardDutyFindings.Kind,
+	estate.InspectorFindings.Kind,
+	estate.AccessAnalyzerFindings.Kind,
 }
 
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)

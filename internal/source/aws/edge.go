@@ -101,7 +101,7 @@ func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.S
 		out, err := waf.GetWebACL(ctx, &wafv2.GetWebACLInput{Id: &a.Id, Name: &a.Name, Scope: scope})
 		switch {
 		case err == nil && out.WebACL != nil:
-			a.Rules = webACLRules(out.WebACL)
+			a.Rules = estate.Known(webACLRules(out.WebACL))
 		case err != nil && classify(err) != notFound:
 			r.fail(err, estate.WebACLs.Kind)
 		}
@@ -131,24 +131,22 @@ func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.S
 	return acls
 }
 
-// webACLRules names the rules as they are evaluated: Firewall Manager's first
+// webACLRules lists the rules as they are evaluated: Firewall Manager's first
 // groups, the web ACL's own, Firewall Manager's last.
-func webACLRules(a *waftypes.WebACL) []string {
-	groups := func(in []waftypes.FirewallManagerRuleGroup) (names []string) {
-		in = slices.Clone(in)
-		slices.SortStableFunc(in, func(a, b waftypes.FirewallManagerRuleGroup) int { return cmp.Compare(a.Priority, b.Priority) })
+func webACLRules(a *waftypes.WebACL) []estate.Rule {
+	groups := func(in []waftypes.FirewallManagerRuleGroup, at string) (rules []estate.Rule) {
 		for _, g := range in {
-			names = append(names, text(g.Name))
+			rules = append(rules, estate.Rule{Name: text(g.Name), Priority: int(g.Priority), FirewallManager: at})
 		}
-		return names
+		slices.SortStableFunc(rules, func(a, b estate.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
+		return rules
 	}
-	own := slices.Clone(a.Rules)
-	slices.SortStableFunc(own, func(a, b waftypes.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
-	out := groups(a.PreProcessFirewallManagerRuleGroups)
-	for _, rule := range own {
-		out = append(out, text(rule.Name))
+	var own []estate.Rule
+	for _, rule := range a.Rules {
+		own = append(own, estate.Rule{Name: text(rule.Name), Priority: int(rule.Priority)})
 	}
-	return append(out, groups(a.PostProcessFirewallManagerRuleGroups)...)
+	slices.SortStableFunc(own, func(a, b estate.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
+	return slices.Concat(groups(a.PreProcessFirewallManagerRuleGroups, "first"), own, groups(a.PostProcessFirewallManagerRuleGroups, "last"))
 }
 
 // readAssociations reads which load balancers a web ACL protects. CloudFront

@@ -80,7 +80,7 @@ func TestEveryKindHasACall(t *testing.T) {
 		}
 	}
 	for _, k := range estate.Kinds() {
-		if k.Provider == estate.AWSProvider && !needed[k.Kind] {
+		if k.Provider == estate.AWSProvider && !needed[k.Kind] && !slices.Contains(notRead, k.Kind) {
 			t.Errorf("no call gives the kind %s", k.Kind)
 		}
 	}

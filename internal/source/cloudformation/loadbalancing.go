@@ -218,24 +218,20 @@ func readCertificate(res *resource) {
 
 func readWebACL(res *resource) {
 	p := res.properties()
-	type entry struct {
-		name     string
-		priority int
+	var rules []estate.Rule
+	items, known := p.each("Rules")
+	for _, rule := range items {
+		rules = append(rules, estate.Rule{Name: rule.ref("Name"), Priority: rule.int("Priority").Or(0)})
 	}
-	var entries []entry
-	rules, _ := p.each("Rules")
-	for _, rule := range rules {
-		entries = append(entries, entry{rule.ref("Name"), rule.int("Priority").Or(0)})
-	}
-	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.priority, b.priority) })
+	slices.SortStableFunc(rules, func(a, b estate.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
 	acl := &estate.WebACL{
 		AWS:   res.aws(p.tags("Tags")),
 		Name:  p.name("Name"),
 		Scope: p.plain("Scope"),
 		Id:    res.id(),
 	}
-	for _, e := range entries {
-		acl.Rules = append(acl.Rules, e.name)
+	if known {
+		acl.Rules = estate.Known(rules)
 	}
 	put(res, estate.WebACLs, acl, nil)
 }

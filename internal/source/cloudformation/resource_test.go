@@ -50,7 +50,7 @@ func TestWhatResourcesBecome(t *testing.T) {
 			`{"dnsName":"ID.DNSName","listeners":[{"instancePort":"80","loadBalancerPort":"443","policyNames":["p"],"protocol":"SSL"}],"loadBalancerName":"R","policies":[{"attributes":[{"key":"Protocol-TLSv1","value":"true"}],"policyName":"p","policyType":"SSLNegotiationPolicyType"}],"scheme":"internet-facing"}`},
 		{"web ACL in order", `
   R: {Type: AWS::WAFv2::WebACL, Properties: {Scope: REGIONAL, Rules: [{Name: b, Priority: 2}, {Name: a, Priority: 1}]}}`, "WebACL",
-			`{"id":"ID","name":"R","rules":["a","b"],"scope":"REGIONAL"}`},
+			`{"id":"ID","name":"R","rules":[{"name":"a","priority":1,"statement":{}},{"name":"b","priority":2,"statement":{}}],"scope":"REGIONAL"}`},
 		{"distribution with its own name", `
   L: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer}
   R: {Type: AWS::CloudFront::Distribution, Properties: {DistributionConfig: {Enabled: true, DefaultCacheBehavior: {TargetOriginId: o, ViewerProtocolPolicy: allow-all}, Origins: [{Id: o, DomainName: !GetAtt L.DNSName, CustomOriginConfig: {OriginProtocolPolicy: http-only}}]}}}`, "Distribution",

@@ -195,7 +195,9 @@ func fill(v reflect.Value, r *rand.Rand, depth int) {
 			if v.IsNil() {
 				v.Set(reflect.MakeMap(v.Type()))
 			}
-			v.SetMapIndex(reflect.ValueOf(text(r)), reflect.ValueOf(text(r)))
+			value := reflect.New(v.Type().Elem()).Elem()
+			fill(value, r, depth+1)
+			v.SetMapIndex(reflect.ValueOf(text(r)), value)
 		}
 	case reflect.String:
 		v.SetString(text(r))

@@ -1,11 +1,12 @@
-package pod
+// Package platform knows the workloads and namespaces of AWS and of the
+// platform itself: what must work on the node, and where no team's application
+// stands. It is a dated list and holds no opinion on what they do.
+package platform
 
 import (
 	"regexp"
 	"slices"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/eksafe/eksafe/internal/estate"
 )
@@ -85,17 +86,20 @@ var eksAccounts = []string{
 
 var registryRE = regexp.MustCompile(`^(\d{12})\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.(?:com|com\.cn|eu)/`)
 
-// platform returns why the workload must be as it is, "" if it is none of the
+// Expected returns why the workload must be as it is, "" if it is none of the
 // platform's.
-func platform(w *estate.Workload) string {
+func Expected(w *estate.Workload) string {
 	for _, p := range platformWorkloads {
 		if !slices.Contains(p.namespaces, w.Namespace) || p.controller != w.Controller || !slices.Contains(p.names, w.Name) {
 			continue
 		}
 		genuine := true
-		eachContainer(&w.Template.Spec, func(_ string, c *corev1.Container) {
+		for _, c := range slices.Concat(w.Template.Spec.InitContainers, w.Template.Spec.Containers) {
 			genuine = genuine && p.ships(c.Image)
-		})
+		}
+		for _, c := range w.Template.Spec.EphemeralContainers {
+			genuine = genuine && p.ships(c.Image)
+		}
 		if genuine {
 			return p.why
 		}
@@ -112,3 +116,14 @@ func (p *platformWorkload) ships(image string) bool {
 		return ok && (strings.HasSuffix(repository, "/") || rest == "" || rest[0] == ':' || rest[0] == '@')
 	})
 }
+
+// namespaces are those of Kubernetes, EKS and the platform's projects. Names
+// are those of the projects' own instructions.
+var namespaces = []string{
+	"kube-system", "kube-public", "kube-node-lease", "amazon-cloudwatch", "amazon-guardduty", "aws-observability",
+	"istio-system", "calico-system", "calico-apiserver", "tigera-operator", "cert-manager", "karpenter", "gatekeeper-system", "kyverno",
+}
+
+// Namespace reports whether the platform's workloads stand in the namespace,
+// and not those of an application.
+func Namespace(name string) bool { return slices.Contains(namespaces, name) }
