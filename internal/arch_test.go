@@ -26,6 +26,7 @@ var layers = []layer{
 	{path: "platform"},
 
 	{path: "source/kubeobject", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},
+	{path: "source/awsfact", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},
 	{path: "source/*", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},
 
 	{path: "trace", not: []string{"source", "finding"}, why: "an analysis knows the estate, not who read it; trace says how data travels, controls say how it should"},

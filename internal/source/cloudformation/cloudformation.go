@@ -130,6 +130,11 @@ func (s *source) finish() estate.Source {
 	for _, k := range kinds {
 		s.Coverage = append(s.Coverage, estate.Coverage{Kind: k, State: estate.Read, Count: s.counts[k]})
 	}
+	for _, k := range accountKinds {
+		if n := s.counts[k]; n > 0 {
+			s.Coverage = append(s.Coverage, estate.Coverage{Kind: k, State: estate.Read, Count: n})
+		}
+	}
 	for kind, n := range s.ignored {
 		s.Ignored = append(s.Ignored, estate.Ignored{Kind: kind, Count: n})
 	}

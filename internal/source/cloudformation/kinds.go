@@ -15,6 +15,10 @@ var readers = map[string]func(*resource){
 	"AWS::EC2::LaunchTemplate": readLaunchTemplate,
 	"AWS::EC2::Instance":       readInstance,
 
+	"AWS::EKS::AccessEntry":            readAccessEntry,
+	"AWS::EKS::Addon":                  readAddon,
+	"AWS::EKS::PodIdentityAssociation": readPodIdentityAssociation,
+
 	"AWS::ElasticLoadBalancingV2::LoadBalancer":        readLoadBalancer,
 	"AWS::ElasticLoadBalancingV2::Listener":            readListener,
 	"AWS::ElasticLoadBalancingV2::ListenerCertificate": foldListenerCertificate,
@@ -25,7 +29,13 @@ var readers = map[string]func(*resource){
 	"AWS::WAFv2::WebACL":                               readWebACL,
 	"AWS::WAFv2::WebACLAssociation":                    readWebACLAssociation,
 	"AWS::WAFv2::LoggingConfiguration":                 readWebACLLogging,
+	"AWS::WAFv2::RuleGroup":                            readRuleGroup,
+	"AWS::WAFv2::IPSet":                                readIPSet,
 	"AWS::CloudFront::Distribution":                    readDistribution,
+	"AWS::Route53::HostedZone":                         readHostedZone,
+	"AWS::Route53::RecordSet":                          foldRecordSet,
+	"AWS::Route53::RecordSetGroup":                     foldRecordSetGroup,
+	"AWS::Shield::Protection":                          readShieldProtection,
 
 	"AWS::EC2::VPC":                         readVPC,
 	"AWS::EC2::VPCCidrBlock":                foldVPCCidrBlock,
@@ -39,6 +49,8 @@ var readers = map[string]func(*resource){
 	"AWS::EC2::NetworkAcl":                  readNetworkAcl,
 	"AWS::EC2::NetworkAclEntry":             foldNetworkAclEntry,
 	"AWS::EC2::SubnetNetworkAclAssociation": foldSubnetNetworkAcl,
+	"AWS::EC2::PrefixList":                  readPrefixList,
+	"AWS::EC2::FlowLog":                     readFlowLog,
 
 	"AWS::RDS::DBInstance":              readDBInstance,
 	"AWS::RDS::DBCluster":               readDBCluster,
@@ -62,6 +74,33 @@ var readers = map[string]func(*resource){
 	"AWS::MemoryDB::Cluster":             readMemoryDB,
 	"AWS::MSK::Cluster":                  readKafka,
 	"AWS::OpenSearchService::Domain":     readOpenSearch,
+
+	"AWS::IAM::User":                          readUser,
+	"AWS::IAM::UserToGroupAddition":           foldUserToGroup,
+	"AWS::IAM::AccessKey":                     foldAccessKey,
+	"AWS::IAM::VirtualMFADevice":              foldVirtualMFADevice,
+	"AWS::IAM::Group":                         readGroup,
+	"AWS::IAM::Role":                          readRole,
+	"AWS::IAM::ManagedPolicy":                 readManagedPolicy,
+	"AWS::IAM::Policy":                        foldPolicy,
+	"AWS::IAM::OIDCProvider":                  readOIDCProvider,
+	"AWS::ECR::Repository":                    readRepository,
+	"AWS::GuardDuty::Detector":                readDetector,
+	"AWS::SecurityHub::Hub":                   readSecurityHub,
+	"AWS::SecurityHub::HubV2":                 readSecurityHubV2,
+	"AWS::SecurityHub::Standard":              foldStandard,
+	"AWS::AccessAnalyzer::Analyzer":           readAnalyzer,
+	"AWS::CloudWatch::Alarm":                  readAlarm,
+	"AWS::CloudWatch::CompositeAlarm":         readCompositeAlarm,
+	"AWS::SNS::Topic":                         readTopic,
+	"AWS::SNS::Subscription":                  foldSubscription,
+	"AWS::Events::Rule":                       readEventRule,
+	"AWS::Logs::LogGroup":                     readLogGroup,
+	"AWS::Logs::SubscriptionFilter":           foldSubscriptionFilter,
+	"AWS::CloudTrail::Trail":                  readTrail,
+	"AWS::Config::ConfigurationRecorder":      readConfigurationRecorder,
+	"AWS::Config::DeliveryChannel":            foldDeliveryChannel,
+	"AWS::ECR::RegistryScanningConfiguration": readRegistryScanning,
 }
 
 // folded are the types that need no reader: what others say of them is enough.
@@ -82,6 +121,17 @@ var kinds = []estate.Kind{
 	estate.DBClusterParameterGroups.Kind, estate.OptionGroups.Kind, estate.DBSubnetGroups.Kind,
 	estate.Volumes.Kind, estate.Keys.Kind, estate.Buckets.Kind, estate.FileSystems.Kind,
 	estate.Caches.Kind, estate.KafkaClusters.Kind, estate.OpenSearchDomains.Kind,
+	estate.IPSets.Kind, estate.RuleGroups.Kind, estate.Repositories.Kind,
+}
+
+// accountKinds are what an account has beside its applications, mostly from
+// elsewhere: a template that has none of a kind says nothing of the account.
+var accountKinds = []estate.Kind{
+	estate.AccessEntries.Kind, estate.Addons.Kind, estate.PodIdentityAssociations.Kind,
+	estate.Users.Kind, estate.Groups.Kind, estate.IAMRoles.Kind, estate.ManagedPolicies.Kind, estate.OIDCProviders.Kind,
+	estate.HostedZones.Kind, estate.ShieldProtections.Kind, estate.PrefixLists.Kind, estate.FlowLogs.Kind,
+	estate.RegistryScannings.Kind, estate.GuardDutyDetectors.Kind, estate.SecurityHubs.Kind, estate.Analyzers.Kind, estate.ConfigRecorders.Kind,
+	estate.Alarms.Kind, estate.CompositeAlarms.Kind, estate.Topics.Kind, estate.EventRules.Kind, estate.LogGroups.Kind, estate.Trails.Kind,
 }
 
 // aws returns what every AWS resource has. Fields such as VolumeId, which AWS

@@ -1,9 +1,6 @@
 package cloudformation
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
@@ -216,42 +213,19 @@ func readCertificate(res *resource) {
 	}, nil)
 }
 
-func readWebACL(res *resource) {
-	p := res.properties()
-	var rules []estate.Rule
-	items, known := p.each("Rules")
-	for _, rule := range items {
-		rules = append(rules, estate.Rule{Name: rule.ref("Name"), Priority: rule.int("Priority").Or(0)})
+// headerNames are the headers that CloudFront adds; their values are secrets.
+func headerNames(p *properties) estate.Optional[[]string] {
+	items, known := p.each("OriginCustomHeaders")
+	names := []string{}
+	for _, item := range items {
+		name, ok := item.text("HeaderName").Get()
+		known = known && ok
+		names = append(names, name)
 	}
-	slices.SortStableFunc(rules, func(a, b estate.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
-	acl := &estate.WebACL{
-		AWS:   res.aws(p.tags("Tags")),
-		Name:  p.name("Name"),
-		Scope: p.plain("Scope"),
-		Id:    res.id(),
+	if !known {
+		return estate.Optional[[]string]{}
 	}
-	if known {
-		acl.Rules = estate.Known(rules)
-	}
-	put(res, estate.WebACLs, acl, nil)
-}
-
-func readWebACLAssociation(res *resource) {
-	p := res.properties()
-	put(res, estate.WebACLAssociations, &estate.WebACLAssociation{
-		AWS:         res.aws(nil),
-		ResourceArn: p.ref("ResourceArn"),
-		WebACLArn:   p.ref("WebACLArn"),
-	}, nil)
-}
-
-func readWebACLLogging(res *resource) {
-	p := res.properties()
-	put(res, estate.WebACLLoggings, &estate.WebACLLogging{
-		AWS:                   res.aws(nil),
-		ResourceArn:           p.ref("ResourceArn"),
-		LogDestinationConfigs: p.refs("LogDestinationConfigs"),
-	}, nil)
+	return estate.Known(names)
 }
 
 func readDistribution(res *resource) {
@@ -262,10 +236,11 @@ func readDistribution(res *resource) {
 		Aliases:              c.refs("Aliases"),
 		DefaultCacheBehavior: cacheBehavior(c.in("DefaultCacheBehavior")),
 		WebACLId:             c.refOrNone("WebACLId"),
+		Logging:              estate.Known(c.has("Logging")),
 	}
 	origins, _ := c.each("Origins")
 	for _, o := range origins {
-		origin := estate.DistributionOrigin{Id: o.plain("Id"), DomainName: o.ref("DomainName")}
+		origin := estate.DistributionOrigin{Id: o.plain("Id"), DomainName: o.ref("DomainName"), OriginCustomHeaders: headerNames(o)}
 		if o.has("CustomOriginConfig") {
 			custom := o.in("CustomOriginConfig")
 			origin.CustomOriginConfig = &estate.CustomOriginConfig{

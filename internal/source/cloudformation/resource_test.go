@@ -22,10 +22,10 @@ func TestWhatResourcesBecome(t *testing.T) {
 	}{
 		{"cluster without anything", `
   R: {Type: AWS::EKS::Cluster, Properties: {RoleArn: r, ResourcesVpcConfig: {SubnetIds: [s]}}}`, "Cluster",
-			`{"clusterSecurityGroupId":"ID.ClusterSecurityGroupId","computeConfig":{},"deletionProtection":false,"encryptionConfig":[],"logging":{"clusterLogging":{"enabledTypes":[]}},"name":"R","resourcesVpcConfig":{"endpointPrivateAccess":false,"endpointPublicAccess":true,"publicAccessCidrs":["0.0.0.0/0"],"subnetIds":["s"]},"upgradePolicy":{"supportType":"EXTENDED"}}`},
+			`{"accessConfig":{"bootstrapClusterCreatorAdminPermissions":true},"clusterSecurityGroupId":"ID.ClusterSecurityGroupId","computeConfig":{},"deletionProtection":false,"encryptionConfig":[],"logging":{"clusterLogging":{"enabledTypes":[]}},"name":"R","roleArn":"r","resourcesVpcConfig":{"endpointPrivateAccess":false,"endpointPublicAccess":true,"publicAccessCidrs":["0.0.0.0/0"],"subnetIds":["s"]},"upgradePolicy":{"supportType":"EXTENDED"}}`},
 		{"cluster with unknowns", `
   R: {Type: AWS::EKS::Cluster, Properties: {ResourcesVpcConfig: !If [Unknown, {EndpointPublicAccess: false}, {}], EncryptionConfig: !If [Unknown, [], []], Logging: {ClusterLogging: {EnabledTypes: [{Type: !Ref Open}]}}}}`, "Cluster",
-			`{"clusterSecurityGroupId":"ID.ClusterSecurityGroupId","computeConfig":{},"deletionProtection":false,"logging":{"clusterLogging":{}},"name":"R","resourcesVpcConfig":{"securityGroupIds":["${?}"],"subnetIds":["${?}"]},"upgradePolicy":{"supportType":"EXTENDED"}}`},
+			`{"accessConfig":{"bootstrapClusterCreatorAdminPermissions":true},"clusterSecurityGroupId":"ID.ClusterSecurityGroupId","computeConfig":{},"deletionProtection":false,"logging":{"clusterLogging":{}},"name":"R","resourcesVpcConfig":{"securityGroupIds":["${?}"],"subnetIds":["${?}"]},"upgradePolicy":{"supportType":"EXTENDED"}}`},
 		{"node group without launch template", `
   R: {Type: AWS::EKS::Nodegroup, Properties: {ClusterName: c, NodeRole: r, Subnets: !Ref Open}}`, "Nodegroup",
 			`{"clusterName":"c","launchTemplate":{},"nodeRole":"r","nodegroupName":"R","subnets":["${Open}"]}`},
@@ -50,11 +50,11 @@ func TestWhatResourcesBecome(t *testing.T) {
 			`{"dnsName":"ID.DNSName","listeners":[{"instancePort":"80","loadBalancerPort":"443","policyNames":["p"],"protocol":"SSL"}],"loadBalancerName":"R","policies":[{"attributes":[{"key":"Protocol-TLSv1","value":"true"}],"policyName":"p","policyType":"SSLNegotiationPolicyType"}],"scheme":"internet-facing"}`},
 		{"web ACL in order", `
   R: {Type: AWS::WAFv2::WebACL, Properties: {Scope: REGIONAL, Rules: [{Name: b, Priority: 2}, {Name: a, Priority: 1}]}}`, "WebACL",
-			`{"id":"ID","name":"R","rules":[{"name":"a","priority":1,"statement":{}},{"name":"b","priority":2,"statement":{}}],"scope":"REGIONAL"}`},
+			`{"id":"ID","name":"R","rules":[{"name":"a","priority":1,"statement":{"other":"unknown"}},{"name":"b","priority":2,"statement":{"other":"unknown"}}],"scope":"REGIONAL"}`},
 		{"distribution with its own name", `
   L: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer}
   R: {Type: AWS::CloudFront::Distribution, Properties: {DistributionConfig: {Enabled: true, DefaultCacheBehavior: {TargetOriginId: o, ViewerProtocolPolicy: allow-all}, Origins: [{Id: o, DomainName: !GetAtt L.DNSName, CustomOriginConfig: {OriginProtocolPolicy: http-only}}]}}}`, "Distribution",
-			`{"distributionConfig":{"defaultCacheBehavior":{"targetOriginId":"o","viewerProtocolPolicy":"allow-all"},"enabled":true,"origins":[{"customOriginConfig":{"originProtocolPolicy":"http-only"},"domainName":"cfn:t.yaml#L.DNSName","id":"o"}],"viewerCertificate":{"cloudFrontDefaultCertificate":true,"minimumProtocolVersion":"TLSv1"},"webACLId":""},"domainName":"ID.DomainName","id":"R"}`},
+			`{"distributionConfig":{"defaultCacheBehavior":{"targetOriginId":"o","viewerProtocolPolicy":"allow-all"},"enabled":true,"logging":false,"origins":[{"customOriginConfig":{"originProtocolPolicy":"http-only"},"domainName":"cfn:t.yaml#L.DNSName","id":"o","originCustomHeaders":[]}],"viewerCertificate":{"cloudFrontDefaultCertificate":true,"minimumProtocolVersion":"TLSv1"},"webACLId":""},"domainName":"ID.DomainName","id":"R"}`},
 		{"VPC with another block", `
   B: {Type: AWS::EC2::VPCCidrBlock, Properties: {VpcId: !Ref R, CidrBlock: 10.1.0.0/16}}
   R: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}`, "VPC",
@@ -122,19 +122,19 @@ func TestWhatResourcesBecome(t *testing.T) {
   R: {Type: AWS::KMS::Key}`, "Key",
 			`{"aliases":["alias/a"],"enableKeyRotation":false,"enabled":true,"keyId":"R","keyManager":"CUSTOMER","keyOrigin":"AWS_KMS","keySpec":"SYMMETRIC_DEFAULT"}`},
 		{"bucket without anything", `
-  R: {Type: AWS::S3::Bucket}`, "Bucket", `{"bucketEncryption":"AES256","bucketName":"R","policy":""}`},
+  R: {Type: AWS::S3::Bucket}`, "Bucket", `{"bucketEncryption":"AES256","bucketName":"R","policy":"","expirations":[],"loggingConfiguration":"","notifications":[],"objectLockEnabled":false,"versioningConfiguration":""}`},
 		{"bucket named by an expression", `
   R: {Type: AWS::S3::Bucket, Properties: {BucketName: !Sub 'logs-${AWS::AccountId}'}}
   P: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: !Sub 'logs-${AWS::AccountId}', PolicyDocument: {Statement: [{Effect: Deny, Resource: !Sub 'arn:${AWS::Partition}:s3:::logs-${AWS::AccountId}/*'}]}}}`, "Bucket",
-			`{"bucketEncryption":"AES256","bucketName":"R","policy":"{\"Statement\":[{\"Effect\":\"Deny\",\"Resource\":\"ID/*\"}]}"}`},
+			`{"bucketEncryption":"AES256","bucketName":"R","policy":"{\"Statement\":[{\"Effect\":\"Deny\",\"Resource\":\"ID/*\"}]}","expirations":[],"loggingConfiguration":"","notifications":[],"objectLockEnabled":false,"versioningConfiguration":""}`},
 		{"policy whose denial is not known", `
   R: {Type: AWS::S3::Bucket, Properties: {PublicAccessBlockConfiguration: {BlockPublicAcls: !Ref Open}}}
   P: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: !Ref R, PolicyDocument: {Statement: [{Effect: Deny, Principal: !Ref Open}]}}}`, "Bucket",
-			`{"bucketEncryption":"AES256","bucketName":"R"}`},
+			`{"bucketEncryption":"AES256","bucketName":"R","expirations":[],"loggingConfiguration":"","notifications":[],"objectLockEnabled":false,"versioningConfiguration":""}`},
 		{"policy of an unknown bucket", `
   R: {Type: AWS::S3::Bucket}
   P: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: !Ref Open, PolicyDocument: {}}}`, "Bucket",
-			`{"bucketEncryption":"AES256","bucketName":"R"}`},
+			`{"bucketEncryption":"AES256","bucketName":"R","expirations":[],"loggingConfiguration":"","notifications":[],"objectLockEnabled":false,"versioningConfiguration":""}`},
 		{"macro in the properties", `
   R: {Type: AWS::KMS::Key, Properties: {Fn::Transform: {Name: AWS::Include}, KeySpec: RSA_2048}}`, "Key",
 			`{"keyId":"R","keyManager":"CUSTOMER","keySpec":"RSA_2048"}`},
@@ -156,44 +156,51 @@ func TestWhatResourcesBecome(t *testing.T) {
 			`{"domainName":"R","endpoint":{},"enforceHTTPS":true}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e := read(t, Options{}, File{"t.yaml", []byte(preamble + "Resources:" + tt.resources + "\n")})
-			k, err := estate.KindOf(tt.kind)
-			if err != nil {
-				t.Fatal(err)
-			}
-			raw, err := k.Encode(e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var items []map[string]any
-			if err := json.Unmarshal(raw, &items); err != nil {
-				t.Fatal(err)
-			}
-			found := false
-			for _, item := range items {
-				id := item["aws"].(map[string]any)["arn"].(string)
-				if !strings.HasSuffix(id, "#R") {
-					continue
-				}
-				found = true
-				delete(item, "aws")
-				got, err := json.Marshal(item)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got, want := decoded(t, string(got)), decoded(t, strings.ReplaceAll(tt.want, "ID", id)); got != want {
-					t.Errorf("got  %s\nwant %s", got, want)
-				}
-			}
-			if !found {
-				t.Fatalf("no %s: %v", tt.kind, problems(e))
-			}
-			for _, k := range estate.Kinds() {
-				if data, _ := k.Encode(e); strings.Contains(string(data), "hunter2") {
-					t.Errorf("%s holds a secret", k.Kind)
-				}
-			}
+			becomes(t, tt.resources, tt.kind, tt.want)
 		})
+	}
+}
+
+// becomes reads resources and compares the one named R, without its origin. In
+// want, ID stands for its identity.
+func becomes(t *testing.T, resources string, kind estate.Kind, want string) {
+	t.Helper()
+	e := read(t, Options{}, File{"t.yaml", []byte(preamble + "Resources:" + resources + "\n")})
+	k, err := estate.KindOf(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := k.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []map[string]any
+	if err := json.Unmarshal(raw, &items); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, item := range items {
+		id := item["aws"].(map[string]any)["arn"].(string)
+		if !strings.HasSuffix(id, "#R") {
+			continue
+		}
+		found = true
+		delete(item, "aws")
+		got, err := json.Marshal(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := decoded(t, string(got)), decoded(t, strings.ReplaceAll(want, "ID", id)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if !found {
+		t.Fatalf("no %s: %v", kind, problems(e))
+	}
+	for _, k := range estate.Kinds() {
+		if data, _ := k.Encode(e); strings.Contains(string(data), "hunter2") {
+			t.Errorf("%s holds a secret", k.Kind)
+		}
 	}
 }
 

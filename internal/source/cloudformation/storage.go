@@ -79,9 +79,87 @@ func readBucket(res *resource) {
 		BucketEncryption:               encryption,
 		PublicAccessBlockConfiguration: block,
 		Policy:                         estate.Known(""),
+		VersioningConfiguration:        estate.Known(""),
+		ObjectLockEnabled:              p.boolOr("ObjectLockEnabled", false),
+		LoggingConfiguration:           estate.Known(""),
+		Expirations:                    expirations(p),
+		Notifications:                  notifications(p),
+	}
+	if p.has("VersioningConfiguration") {
+		bucket.VersioningConfiguration = p.in("VersioningConfiguration").text("Status")
+	}
+	if p.has("LoggingConfiguration") {
+		// Without a destination the bucket logs to itself.
+		bucket.LoggingConfiguration = p.in("LoggingConfiguration").refOrNone("DestinationBucketName")
+		if to, known := bucket.LoggingConfiguration.Get(); known && to == "" {
+			bucket.LoggingConfiguration = estate.Known(res.id())
+		}
 	}
 	// A policy of the same stack may name the bucket by the same expression.
 	put(res, estate.Buckets, bucket, nil, p.ref("BucketName"))
+}
+
+// expirations lists the enabled lifecycle rules that delete every object, or
+// every one below a prefix.
+func expirations(p *properties) estate.Optional[[]estate.Expiration] {
+	items, known := p.in("LifecycleConfiguration").each("Rules")
+	if !p.has("LifecycleConfiguration") {
+		items, known = nil, true
+	}
+	out := []estate.Expiration{}
+	for _, item := range items {
+		status, ok := item.text("Status").Get()
+		known = known && ok
+		deletes := item.has("ExpirationInDays") || item.has("ExpirationDate")
+		if status != "Enabled" || !deletes || item.has("TagFilters") {
+			continue
+		}
+		days, ok := item.int("ExpirationInDays").Get()
+		known = known && (ok || item.has("ExpirationDate"))
+		out = append(out, estate.Expiration{Prefix: item.plain("Prefix"), Days: days})
+	}
+	if !known {
+		return estate.Optional[[]estate.Expiration]{}
+	}
+	return estate.Known(out)
+}
+
+// notifications lists who is told of new objects.
+func notifications(p *properties) estate.Optional[[]estate.Notification] {
+	out := []estate.Notification{}
+	if !p.has("NotificationConfiguration") {
+		return estate.Known(out)
+	}
+	config := p.in("NotificationConfiguration")
+	known := config.known
+	for _, to := range [][2]string{{"LambdaConfigurations", "Function"}, {"QueueConfigurations", "Queue"}, {"TopicConfigurations", "Topic"}} {
+		items, complete := config.each(to[0])
+		known = known && complete
+		for _, item := range items {
+			n := estate.Notification{Destination: item.ref(to[1]), Events: []string{item.plain("Event")}}
+			rules, _ := item.in("Filter").in("S3Key").each("Rules")
+			for _, rule := range rules {
+				switch value := rule.ref("Value"); strings.ToLower(rule.plain("Name")) {
+				case "prefix":
+					n.Prefix = value
+				case "suffix":
+					n.Suffix = value
+				}
+			}
+			out = append(out, n)
+		}
+	}
+	if config.has("EventBridgeConfiguration") {
+		on, ok := config.in("EventBridgeConfiguration").boolOr("EventBridgeEnabled", true).Get()
+		known = known && ok
+		if on {
+			out = append(out, estate.Notification{Destination: "eventbridge"})
+		}
+	}
+	if !known {
+		return estate.Optional[[]estate.Notification]{}
+	}
+	return estate.Known(out)
 }
 
 func foldBucketPolicy(res *resource) {
