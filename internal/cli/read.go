@@ -20,6 +20,7 @@ import (
 	"github.com/eksafe/eksafe/internal/source/kube"
 	"github.com/eksafe/eksafe/internal/source/manifest"
 	"github.com/eksafe/eksafe/internal/source/snapshot"
+	"github.com/eksafe/eksafe/internal/source/terraform"
 )
 
 // A reading fills one estate from one source.
@@ -133,11 +134,17 @@ func (a *app) readFiles(s *sources) func(context.Context, *task) (*estate.Estate
 					return nil, err
 				}
 				e.Join(saved)
+			case manifest.TerraformPlan:
+				plan, err := terraform.Read(f.Name, f.Data, terraform.Options{Region: onlyRegion(s)})
+				if err != nil {
+					return nil, err
+				}
+				e.Join(plan)
 			default:
 				left := estate.Problem{
 					File:   f.Name,
 					What:   "a " + string(f.Content) + " file is not read",
-					Remedy: "give manifests, CloudFormation templates, a snapshot, or --aws",
+					Remedy: "give manifests, CloudFormation templates, Terraform plans, a snapshot, or --aws",
 				}
 				if len(found.Others) == 1 && len(e.Sources) == 0 {
 					return nil, fmt.Errorf("nothing could be read: %s", left)
@@ -151,11 +158,7 @@ func (a *app) readFiles(s *sources) func(context.Context, *task) (*estate.Estate
 			}
 			return e, nil
 		}
-		o := cloudformation.Options{Parameters: s.parameterMap()}
-		if len(s.regions) == 1 {
-			o.Region = s.regions[0]
-		}
-		stacks, err := cloudformation.ReadAll(templates, o)
+		stacks, err := cloudformation.ReadAll(templates, cloudformation.Options{Parameters: s.parameterMap(), Region: onlyRegion(s)})
 		if err != nil {
 			return nil, err
 		}
@@ -165,6 +168,14 @@ func (a *app) readFiles(s *sources) func(context.Context, *task) (*estate.Estate
 		e.Join(stacks)
 		return e, nil
 	}
+}
+
+// onlyRegion is the region that was named, "" if there are several.
+func onlyRegion(s *sources) string {
+	if len(s.regions) == 1 {
+		return s.regions[0]
+	}
+	return ""
 }
 
 // addTemplate files a template under the PATH that it was found in.

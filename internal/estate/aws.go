@@ -22,7 +22,7 @@ func (a *AWS) aws() *AWS { return a }
 // it is.
 func ShortName(id string) string {
 	switch {
-	case strings.HasPrefix(id, "cfn:"):
+	case strings.HasPrefix(id, "cfn:"), strings.HasPrefix(id, "tf:"):
 		return id[strings.LastIndexByte(id, '#')+1:]
 	case strings.HasPrefix(id, "arn:"):
 		return id[strings.LastIndexAny(id, ":/")+1:]

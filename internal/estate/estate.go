@@ -100,6 +100,7 @@ const (
 	KubernetesSource     SourceKind = "kubernetes"
 	AWSSource            SourceKind = "aws"
 	CloudFormationSource SourceKind = "cloudformation"
+	TerraformSource      SourceKind = "terraform"
 	SnapshotSource       SourceKind = "snapshot"
 )
 

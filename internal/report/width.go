@@ -10,16 +10,18 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// templateRE finds the identity of a resource of a CloudFormation template.
-var templateRE = regexp.MustCompile(`\bcfn:[^\s#]*#(\w+)`)
+// templateRE finds the identity of a resource of a CloudFormation template or a
+// Terraform configuration, whose addresses hold dots and indexes.
+var templateRE = regexp.MustCompile(`\bcfn:[^\s#]*#(\w+)|\btf:[^\s#]*#([\w.\[\]"-]+)`)
 
 // plain returns s in the words of whoever wrote the input: of a resource in a
-// CloudFormation template the logical ID, for the file stands beside it.
+// CloudFormation template the logical ID, in Terraform the address, for the file
+// stands beside it.
 func plain(s string) string {
-	if !strings.Contains(s, "cfn:") {
+	if !strings.Contains(s, "cfn:") && !strings.Contains(s, "tf:") {
 		return s
 	}
-	return templateRE.ReplaceAllString(s, "$1")
+	return templateRE.ReplaceAllString(s, "$1$2")
 }
 
 // clean returns s with everything replaced that a terminal would obey instead

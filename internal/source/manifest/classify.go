@@ -54,6 +54,7 @@ type topLevel struct {
 	Resources  json.RawMessage `json:"Resources"`
 	Terraform  json.RawMessage `json:"terraform_version"`
 	Planned    json.RawMessage `json:"planned_values"`
+	Values     json.RawMessage `json:"values"`
 	Schema     string          `json:"schemaVersion"`
 }
 
@@ -65,7 +66,7 @@ func classifyJSON(data []byte) (Content, bool) {
 	switch {
 	case top.Template != nil, top.Resources != nil && top.APIVersion == nil && bytes.Contains(top.Resources, []byte("AWS::")):
 		return CloudFormation, true
-	case top.Terraform != nil && top.Planned != nil:
+	case top.Terraform != nil && (top.Planned != nil || top.Values != nil):
 		return TerraformPlan, true
 	case top.APIVersion != nil || top.Kind != nil:
 		return Kubernetes, true
