@@ -254,7 +254,7 @@ func (res *resource) attr(name string) string {
 // reference is what a reference to an attribute that is not known resolves to.
 func (res *resource) reference(attribute string) string {
 	switch attribute {
-	case "", "id", "arn", "name", "bucket", "identifier", "cluster_identifier", "key_id":
+	case "", "id", "arn", "name", "bucket", "identifier", "cluster_identifier", "key_id", "zone_id":
 		return res.id()
 	}
 	return res.id() + "." + attribute
