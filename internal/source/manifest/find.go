@@ -49,6 +49,8 @@ func find(p string) (*inputs, error) {
 		if err := in.walk(p); err != nil {
 			return nil, err
 		}
+	case terraformName(p):
+		return nil, fmt.Errorf("reading %s", configuration(p))
 	case isKustomization(filepath.Base(p)):
 		dir := filepath.Dir(p)
 		in.plan([]string{dir})
@@ -139,6 +141,7 @@ func matchSegments(pattern, parts []string) bool {
 // walk lists the manifests of a folder in the order of their names.
 func (in *inputs) walk(root string) error {
 	var kustomized []string
+	configurations := map[string]bool{} // folders of Terraform that were told of
 	files := 0
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -164,6 +167,13 @@ func (in *inputs) walk(root string) error {
 			}
 			return nil
 		}
+		if dir := filepath.ToSlash(filepath.Dir(p)); terraformName(name) {
+			if !configurations[dir] {
+				configurations[dir] = true
+				in.problems = append(in.problems, configuration(dir))
+			}
+			return nil
+		}
 		if strings.HasPrefix(name, ".") || isKustomization(name) || !manifestName(name) || !regularIn(root, p, d) {
 			return nil
 		}
@@ -180,6 +190,21 @@ func (in *inputs) walk(root string) error {
 		in.plan(kustomized)
 	}
 	return nil
+}
+
+// terraformName reports whether a file is part of a Terraform configuration.
+func terraformName(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, ".tf") || strings.HasSuffix(name, ".tf.json")
+}
+
+// configuration says what to do with a Terraform configuration: what its
+// variables, locals and modules come to is for terraform to say.
+func configuration(p string) estate.Problem {
+	return estate.Problem{
+		File: filepath.ToSlash(p), What: "a Terraform configuration is not read",
+		Remedy: "plan it, and audit the plan: terraform plan -out plan && terraform show -json plan | eksafe audit -",
+	}
 }
 
 func manifestName(name string) bool {

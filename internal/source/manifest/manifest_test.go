@@ -258,6 +258,18 @@ metadata: {name: one}
 problem d/chart: this is a Helm chart; render it: helm template d/chart | eksafe audit -
 problem d/loose.yaml:4: this is a Helm template; render it: helm template CHART | eksafe audit -
 pod/default/one d/pod.yaml:1`},
+		{"terraform", `
+-- d/main.tf --
+resource "aws_lb" "web" {}
+-- d/more.tf.json --
+{"resource": {}}
+-- d/pod.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: one}
+`, "d", `source d
+problem d: a Terraform configuration is not read; plan it, and audit the plan: terraform plan -out plan && terraform show -json plan | eksafe audit -
+pod/default/one d/pod.yaml:1`},
 		{"globs", `
 -- d/a.yaml --
 apiVersion: v1
@@ -630,6 +642,7 @@ func TestClassify(t *testing.T) {
 		"---\n# x\nAWSTemplateFormatVersion: 2010-09-09\n":      CloudFormation,
 		`{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}}`:     CloudFormation,
 		`{"terraform_version": "1", "planned_values": {}}`:      TerraformPlan,
+		`{"terraform_version": "1", "values": {}}`:              TerraformPlan,
 		`{"apiVersion": "v1", "kind": "Pod"}`:                   Kubernetes,
 		`{"schemaVersion": "eksafe.dev/snapshot/v1"}`:           Snapshot,
 		"\x28\xb5\x2f\xfdxxxx":                                  Snapshot,
