@@ -114,3 +114,18 @@ func (s *Scope) HasApplication(app *trace.Application) bool {
 func (s *Scope) namespace(ns string) bool {
 	return (len(s.namespaces) == 0 || s.namespaces.Match(ns)) && !s.excluded.Match(ns)
 }
+
+// Limit returns the graph with the applications of the scope, for reports.
+func (s *Scope) Limit(g *trace.Graph) *trace.Graph {
+	if s.all {
+		return g
+	}
+	limited := *g
+	limited.Applications = nil
+	for _, app := range g.Applications {
+		if s.HasApplication(app) {
+			limited.Applications = append(limited.Applications, app)
+		}
+	}
+	return &limited
+}
