@@ -128,7 +128,7 @@ func (p *parser) document(data []byte) *yaml.Node {
 		}
 	}
 	what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), strings.Join(m[:min(len(m), 1)], "")), "\n")
-	p.wrong(line, "mend the YAML at or before this line", "it is no YAML: %s", quotable(what))
+	p.wrong(line, "mend the YAML near this line", "it is no YAML: %s", quotable(what))
 	return nil
 }
 
