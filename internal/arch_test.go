@@ -35,6 +35,10 @@ var layers = []layer{
 	{path: "control/all", not: []string{"source"}, why: "it is the list of the controls"},
 	{path: "control/controltest"},
 
+	{path: "review", not: []string{"source"}, why: "who accepted what does not depend on who read it"},
+	{path: "baseline", not: []string{"source", "trace", "review"}, why: "it knows findings by their fingerprints alone"},
+	{path: "history", not: []string{"source", "trace", "review", "baseline"}, why: "it knows findings by their fingerprints alone"},
+
 	{path: "report", not: []string{"source"}, why: "a report shows what it is given; it reads nothing"},
 
 	{path: "report/reporttest"},

@@ -16,12 +16,15 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/report"
+	"github.com/eksafe/eksafe/internal/review"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
 // auditConfig is what audit was asked.
 type auditConfig struct {
 	sources
+	declaration
+	ledger
 	output        string
 	out           string
 	failOn        string
@@ -45,13 +48,17 @@ and judges it by the controls. A PATH is a file, a folder, a glob, or - for
 stdin: Kubernetes YAML or JSON, kustomize folders, CloudFormation templates,
 snapshots. All PATHs, --kube and --aws together are one estate.
 
+What the estate's people declare stands in eksafe.yaml of the working directory
+or in the file of --config: scope, owners, exceptions and more.
+
 Exit code: 0 nothing at or above --fail-on, 1 something is, 2 it could not be
 done.`,
 		Example: `  eksafe audit ./deploy                         # manifests and templates of a folder
   helm template shop ./chart | eksafe audit -   # what Helm would install
   eksafe audit --kube --aws --region eu-west-1  # a cluster and its account
   eksafe audit -o sarif --out eksafe.sarif .    # for code scanning
-  eksafe audit --fail-on medium --quiet .       # a gate for pull requests`,
+  eksafe audit --fail-on medium --quiet .       # a gate for pull requests
+  eksafe audit --baseline known.json .          # a gate for what is new`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.check(cmd, args); err != nil {
 				return err
@@ -59,7 +66,9 @@ done.`,
 			return a.runAudit(cmd.Context(), &c)
 		},
 	}
-	c.addFlags(cmd)
+	c.sources.addFlags(cmd)
+	c.declaration.addFlags(cmd)
+	c.ledger.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&c.output, "output", "o", "text", "the `format`: text, json, sarif, html")
 	f.StringVar(&c.out, "out", "", "write to this `file` instead of stdout")
@@ -91,16 +100,26 @@ func (c *auditConfig) check(cmd *cobra.Command, paths []string) error {
 }
 
 func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
+	d, err := a.declared(&c.declaration, c.paths)
+	if err != nil {
+		return err
+	}
+	if err := c.ledger.read(); err != nil {
+		return err
+	}
 	e, err := a.read(ctx, &c.sources)
 	if err != nil {
 		return err
 	}
 	bars := a.newProgress()
 	t := bars.task("judging " + resources(e))
-	r, err := attended(ctx, func() *report.Report { return a.judge(e, c.args()) })
+	r, err := attended(ctx, func() *report.Report { return a.judge(e, d, c.args()) })
 	t.end()
 	bars.stop()
 	if err != nil {
+		return err
+	}
+	if err := a.keep(&c.ledger, r); err != nil {
 		return err
 	}
 	if err := a.deliver(c.out, reportMode, func(w io.Writer) error { return a.writeReport(w, r, c) }); err != nil {
@@ -109,22 +128,27 @@ func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
 	if c.output != "text" || c.out != "" {
 		a.mentionProblems(e)
 	}
-	if fails(r.Results, c.failOn, c.failOnUnknown) {
+	if fails(r.Results, c.failOn, c.failOnUnknown, c.adopts()) {
 		return errFindings
 	}
 	return nil
 }
 
-// judge traces the estate and judges it by all controls.
-func (a *app) judge(e *estate.Estate, args []string) *report.Report {
+// judge traces the estate and judges it by all controls as its people declare:
+// the one place where a command does.
+func (a *app) judge(e *estate.Estate, d *declared, args []string) *report.Report {
 	g := trace.New(e)
 	now := a.Now()
+	v, controls := review.New(d.file, d.Config, all.All())
+	v.Audited, v.Notes = d.audited, d.notes
+	results := control.Run(g, controls, now, d.Config)
 	return &report.Report{
 		GeneratedAt: now,
 		ToolVersion: Version(),
 		Args:        args,
-		Graph:       g,
-		Results:     control.Run(g, all.All(), now, nil),
+		Graph:       control.NewScope(g, &d.Scope).Limit(g),
+		Results:     v.Apply(g, results, d.Config, now),
+		Review:      v,
 		Describe:    describe,
 	}
 }
@@ -185,20 +209,21 @@ func (a *app) mentionProblems(e *estate.Estate) {
 	}
 }
 
-// fails reports whether anything is at or above the limit.
-func fails(results []control.Result, failOn string, unknown bool) bool {
+// fails reports whether anything is at or above the limit that nobody accepted
+// or knew; adopted findings are known.
+func fails(results []control.Result, failOn string, unknown, adopted bool) bool {
 	var limit finding.Severity
 	if failOn == "never" || limit.UnmarshalText([]byte(failOn)) != nil {
 		return false
 	}
 	for _, r := range results {
-		for _, f := range r.Findings {
-			if f.Severity >= limit {
+		for i := range r.Findings {
+			if f := &r.Findings[i]; f.Severity >= limit && f.Decides() && !adopted {
 				return true
 			}
 		}
 		// A control that fails for some subjects can be unknown for others.
-		if unknown && (r.Verdict == finding.Unknown || len(r.Gaps) > 0) && r.Control.Severity >= limit {
+		if unknown && (r.Verdict == finding.Unknown || r.Unread != "" || len(r.Gaps) > 0) && r.Control.Severity >= limit {
 			return true
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eksafe/eksafe/internal/config"
 )
 
 // A Process is what a command may touch of the process it runs in.
@@ -81,6 +83,14 @@ func (a *app) fail(err error) int {
 	}
 	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
 		a.log.Debug("caused by", "type", fmt.Sprintf("%T", cause))
+	}
+	// A file that people write has a line for each mistake, as compilers do.
+	var mistakes *config.Error
+	if errors.As(err, &mistakes) {
+		for _, line := range mistakes.Lines() {
+			fmt.Fprintln(a.Stderr, oneLine(line))
+		}
+		return exitTrouble
 	}
 	fmt.Fprintln(a.Stderr, "eksafe: "+oneLine(err.Error()))
 	return exitTrouble

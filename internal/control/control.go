@@ -61,9 +61,7 @@ func Each[T any](c estate.Collection[T], judge func(*Subject, T), required ...es
 		required: required,
 		judge: func(w *world, r *recorder) {
 			for _, item := range c.In(w.estate) {
-				s := r.subject(w, trace.Place{Subject: c.Ref(item), Origin: c.Origin(item)})
-				judge(s, item)
-				r.done(s)
+				r.subject(w, trace.Place{Subject: c.Ref(item), Origin: c.Origin(item)}, func(s *Subject) { judge(s, item) })
 			}
 		},
 	}
@@ -78,9 +76,7 @@ func Traced[T any](list func(*trace.Graph) []T, place func(T) trace.Place, judge
 		subjects: kinds,
 		judge: func(w *world, r *recorder) {
 			for _, item := range list(w.graph) {
-				s := r.subject(w, place(item))
-				judge(s, item)
-				r.done(s)
+				r.subject(w, place(item), func(s *Subject) { judge(s, item) })
 			}
 		},
 	}
@@ -99,9 +95,7 @@ func Whole(place func(*estate.Estate) (trace.Place, bool), judge func(*Subject),
 			if !ok {
 				return
 			}
-			s := r.subject(w, p)
-			judge(s)
-			r.done(s)
+			r.subject(w, p, judge)
 		},
 	}
 }
@@ -196,8 +190,18 @@ func All[T any](s *Subject, c estate.Collection[T]) []T {
 // unique, the name key. It panics if the control did not declare the kind.
 func Find[T any](s *Subject, c estate.Collection[T], key string) (item T, ok bool) {
 	s.world.declared(s.rec.control, c.Kind)
-	index := s.world.index(c.Kind, func() map[string]int {
-		items := c.In(s.world.estate)
+	i, ok := s.world.index(c.Kind, byName(s.world.estate, c))[key]
+	if !ok {
+		return item, false
+	}
+	return c.In(s.world.estate)[i], true
+}
+
+// byName returns a function that finds the resources of a collection by ID and
+// by name.
+func byName[T any](e *estate.Estate, c estate.Collection[T]) func() map[string]int {
+	return func() map[string]int {
+		items := c.In(e)
 		m := make(map[string]int, 2*len(items))
 		for i, it := range items {
 			ref := c.Ref(it)
@@ -207,10 +211,5 @@ func Find[T any](s *Subject, c estate.Collection[T], key string) (item T, ok boo
 			}
 		}
 		return m
-	})
-	i, ok := index[key]
-	if !ok {
-		return item, false
 	}
-	return c.In(s.world.estate)[i], true
 }

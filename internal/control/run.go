@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ type Result struct {
 	Findings []finding.Finding
 	Gaps     []finding.Gap // subjects that could not be judged
 	Expected []finding.Gap // subjects that miss it by design
+	// Unread says which kind could not be read although it may hold subjects:
+	// without the findings the verdict would be unknown.
+	Unread string
 }
 
 // Run judges the traced estate by each of the controls, as of now, knowing what
@@ -33,7 +37,7 @@ func Run(g *trace.Graph, controls []*Control, now time.Time, declared *config.Co
 	if declared == nil {
 		declared = &config.Config{}
 	}
-	w := &world{estate: g.Estate, graph: g, now: now, config: declared, indexes: map[estate.Kind]map[string]int{}}
+	w := &world{estate: g.Estate, graph: g, now: now, config: declared, scope: NewScope(g, &declared.Scope), indexes: map[estate.Kind]map[string]int{}}
 	results := make([]Result, len(controls))
 	next := make(chan int)
 	var wg sync.WaitGroup
@@ -99,11 +103,14 @@ func (c *Control) run(w *world) Result {
 	finding.SetFingerprints(rec.findings)
 	slices.SortFunc(rec.findings, finding.Compare)
 	res.Subjects, res.Findings, res.Gaps, res.Expected = rec.subjects, rec.findings, rec.gaps, rec.expected
+	if missing != nil {
+		res.Unread = notRead(*missing)
+	}
 	switch {
 	case len(rec.findings) > 0:
 		res.Verdict = finding.Fail
 	case missing != nil:
-		res.Why = notRead(*missing)
+		res.Why = res.Unread
 	case len(rec.gaps) > 0:
 		res.Why = rec.gaps[0].Why
 		if n := len(rec.gaps) - 1; n > 0 {
@@ -113,7 +120,10 @@ func (c *Control) run(w *world) Result {
 		res.Why = notRead(*unasked)
 	case rec.subjects == 0:
 		res.Verdict, res.Why = finding.NotApplicable, rec.why
-		if res.Why == "" {
+		switch {
+		case res.Why == "" && rec.outside > 0:
+			res.Why = "no subject is in the scope"
+		case res.Why == "":
 			res.Why = "the estate has no subject"
 		}
 	default:
@@ -138,6 +148,7 @@ type world struct {
 	graph  *trace.Graph
 	now    time.Time
 	config *config.Config
+	scope  *Scope
 
 	mu      sync.Mutex // guards indexes
 	indexes map[estate.Kind]map[string]int
@@ -160,10 +171,40 @@ func (w *world) declared(c *Control, kind estate.Kind) {
 	}
 }
 
+// part returns the name of the element of a pod template's list that field
+// leads into: containers are re-ordered and added, and stay who they are.
+func (w *world) part(workload, field string) string {
+	workloads := estate.Workloads.In(w.estate)
+	i, ok := w.index(estate.Workloads.Kind, byName(w.estate, estate.Workloads))[workload]
+	if !ok {
+		return ""
+	}
+	field, ok = strings.CutPrefix(field, workloads[i].TemplateField("spec."))
+	list, rest, found := strings.Cut(field, "[")
+	digits, _, closed := strings.Cut(rest, "]")
+	n, err := strconv.Atoi(digits)
+	if !ok || !found || !closed || err != nil || n < 0 {
+		return ""
+	}
+	spec := &workloads[i].Template.Spec
+	switch {
+	case list == "containers" && n < len(spec.Containers):
+		return spec.Containers[n].Name
+	case list == "initContainers" && n < len(spec.InitContainers):
+		return spec.InitContainers[n].Name
+	case list == "ephemeralContainers" && n < len(spec.EphemeralContainers):
+		return spec.EphemeralContainers[n].Name
+	case list == "volumes" && n < len(spec.Volumes):
+		return spec.Volumes[n].Name
+	}
+	return ""
+}
+
 // A recorder gathers what one control says.
 type recorder struct {
 	control  *Control
 	subjects int
+	outside  int // of the scope
 	why      string
 	findings []finding.Finding
 	gaps     []finding.Gap
@@ -177,11 +218,14 @@ type cause struct {
 	field, message string
 }
 
-func (r *recorder) subject(w *world, p trace.Place) *Subject {
-	return &Subject{place: p, world: w, rec: r}
-}
-
-func (r *recorder) done(s *Subject) {
+// subject has the subject at p judged, unless it is out of the scope.
+func (r *recorder) subject(w *world, p trace.Place, judge func(*Subject)) {
+	if !w.scope.Has(p.Subject) {
+		r.outside++
+		return
+	}
+	s := &Subject{place: p, world: w, rec: r}
+	judge(s)
 	if !s.skipped {
 		r.subjects++
 	} else if s.expected != "" {
@@ -190,6 +234,9 @@ func (r *recorder) done(s *Subject) {
 }
 
 func (r *recorder) fail(w *world, p trace.Place, message string) {
+	if !w.scope.Has(p.Subject) {
+		return
+	}
 	f := finding.Finding{
 		Control:  r.control.ID,
 		Subject:  p.Subject,
@@ -205,6 +252,9 @@ func (r *recorder) fail(w *world, p trace.Place, message string) {
 	r.told[key] = struct{}{}
 	if file, line := p.Origin.Locate(p.Field); file != "" {
 		f.Location = &finding.Location{File: file, Line: line}
+	}
+	if p.Subject.Kind == estate.Workloads.Kind && strings.Contains(p.Field, "[") {
+		f.Part = w.part(p.Subject.ID, p.Field)
 	}
 	f.Severity, f.Context = exposed(w.graph, f)
 	r.findings = append(r.findings, f)

@@ -3,7 +3,10 @@ package estate
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -27,6 +30,9 @@ type KindInfo struct {
 	length func(*Estate) int
 	encode func(*Estate) (json.RawMessage, error)
 	decode func(*Estate, func(any) error) error
+	// annotated calls yield for every resource with the annotation, until it
+	// returns false.
+	annotated func(e *Estate, name string, yield func(Ref, string) bool) bool
 }
 
 // Len returns how many resources of the kind e holds.
@@ -195,6 +201,35 @@ func info[T any](c Collection[T], p Provider) KindInfo {
 			c.Add(e, items...)
 			return nil
 		},
+		annotated: func(e *Estate, name string, yield func(Ref, string) bool) bool {
+			for _, item := range c.In(e) {
+				var m metav1.Object
+				switch r := any(item).(type) {
+				case metav1.Object:
+					m = r
+				case interface{ metadata() metav1.Object }:
+					m = r.metadata()
+				default:
+					return true
+				}
+				if value, ok := m.GetAnnotations()[name]; ok && !yield(c.ref(item), value) {
+					return false
+				}
+			}
+			return true
+		},
+	}
+}
+
+// Annotated returns the resources of a cluster that have the annotation, and
+// its value, in the order of Kinds.
+func (e *Estate) Annotated(name string) iter.Seq2[Ref, string] {
+	return func(yield func(Ref, string) bool) {
+		for _, k := range kinds {
+			if k.Provider == KubernetesProvider && !k.annotated(e, name, yield) {
+				return
+			}
+		}
 	}
 }
 

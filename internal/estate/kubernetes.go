@@ -23,6 +23,8 @@ type Resource[T any] struct {
 	Object T      `json:"object"`
 }
 
+func (r *Resource[T]) metadata() metav1.Object { return meta(&r.Object) }
+
 // The Kubernetes kinds, by their API group.
 var (
 	Namespaces             = kubernetes[corev1.Namespace]("Namespace")

@@ -57,9 +57,10 @@ const (
 	NotApplicable                // the estate has no subject
 	Pass
 	Fail
+	Excepted // it fails, and somebody accepted every finding
 )
 
-var verdictNames = [...]string{"unknown", "notApplicable", "pass", "fail"}
+var verdictNames = [...]string{"unknown", "notApplicable", "pass", "fail", "excepted"}
 
 func (v Verdict) String() string { return verdictNames[v] }
 
@@ -100,7 +101,34 @@ type Finding struct {
 	Context     []string   `json:"context,omitempty"` // why the severity, in words
 	Location    *Location  `json:"location,omitempty"`
 	Fixable     bool       `json:"fixable"`
+	Owner       string     `json:"owner,omitempty"` // the team that answers for the subject
+	Exception   *Exception `json:"exception,omitempty"`
+	Baseline    Standing   `json:"baseline,omitempty"`
+	// Part names the element of a list that Field leads into, where it has a
+	// name: a position says nothing of who stands there.
+	Part string `json:"-"`
 }
+
+// Decides reports whether the finding decides the outcome of an audit: nobody
+// accepted it, and it was not there when the baseline was written.
+func (f *Finding) Decides() bool { return f.Exception == nil && f.Baseline != Known }
+
+// An Exception says who accepted a finding, until when, and why.
+type Exception struct {
+	Reason  string `json:"reason"`
+	Owner   string `json:"owner,omitempty"`
+	Expires string `json:"expires"` // the last day on which it holds
+	Source  string `json:"source"`  // where it is written: "eksafe.yaml:12", "the annotation of deployment/shop/web"
+}
+
+// A Standing says how a finding stands to a baseline; the zero value is that
+// there is none.
+type Standing string
+
+const (
+	New   Standing = "new"
+	Known Standing = "known"
+)
 
 // Compare orders findings: the worst first, then by control, subject, field
 // and message.
@@ -117,12 +145,14 @@ func Compare(a, b Finding) int {
 var indexRE = regexp.MustCompile(`\[\d+\]`)
 
 // SetFingerprints gives each finding of one control its identity. It is made of
-// control, subject and field, without list positions and without lines, so it
-// survives moved lines, re-ordered files and better wording. Findings that
-// agree in all three are numbered in the order of their messages.
+// control, subject, field and the names of what the field leads through, without
+// list positions, lines and messages, so it survives moved lines, re-ordered
+// files and lists, and better wording. Findings that agree in all of them are
+// numbered in the order of their positions: one that is added at the end of a
+// list leaves the others their numbers.
 func SetFingerprints(findings []Finding) {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(a.Subject.Compare(b.Subject), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(a.Subject.Compare(b.Subject), comparePaths(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
 	})
 	seen := map[string]int{}
 	for i := range findings {
@@ -131,12 +161,37 @@ func SetFingerprints(findings []Finding) {
 		if strings.Contains(field, "[") {
 			field = indexRE.ReplaceAllString(field, "[]")
 		}
-		key := f.Control + "\x00" + f.Subject.ID + "\x00" + field
+		key := f.Control + "\x00" + f.Subject.ID + "\x00" + field + "\x00" + f.Part
 		n := seen[key]
 		seen[key]++
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", key, n))
 		f.Fingerprint = hex.EncodeToString(sum[:10])
 	}
+}
+
+// comparePaths orders field paths as documents have them: [9] before [10].
+func comparePaths(a, b string) int {
+	for a != "" && b != "" {
+		n, m := digits(a), digits(b)
+		if n == 0 || m == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		x, y := strings.TrimLeft(a[:n], "0"), strings.TrimLeft(b[:m], "0")
+		if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y), cmp.Compare(n, m)); c != 0 {
+			return c
+		}
+		a, b = a[n:], b[m:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digits returns how many digits s begins with.
+func digits(s string) int {
+	return len(s) - len(strings.TrimLeft(s, "0123456789"))
 }
 
 // A Gap is one subject that could not be judged, and why.

@@ -110,7 +110,7 @@ func TestCauses(t *testing.T) {
 			finding.Finding{Subject: ref("web"), Field: "f", Message: "too open", Severity: finding.Low},
 			finding.Finding{Subject: ref("api"), Field: "f", Message: "too open", Severity: finding.Low}),
 	}}
-	got := r.causes()
+	got := r.causes((*finding.Finding).Decides)
 	if len(got) != 2 {
 		t.Fatalf("%d causes, want 2", len(got))
 	}

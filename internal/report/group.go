@@ -24,9 +24,10 @@ type causeGroup struct {
 	more, moreSubjects int
 }
 
-// causes groups the findings of all results by root cause: the most severe
-// first, then the most exposed, then what most subjects share.
-func (r *Report) causes() []*causeGroup {
+// causes groups the findings of all results for which keep is true by root
+// cause: the most severe first, then the most exposed, then what most subjects
+// share.
+func (r *Report) causes(keep func(*finding.Finding) bool) []*causeGroup {
 	type place struct {
 		subject estate.Ref
 		field   string
@@ -39,6 +40,9 @@ func (r *Report) causes() []*causeGroup {
 		res := &r.Results[i]
 		for j := range res.Findings {
 			f := &res.Findings[j]
+			if !keep(f) {
+				continue
+			}
 			at := place{subject: f.Subject, field: f.Field}
 			if f.Field == "" {
 				at.message = f.Control + "\x00" + f.Message

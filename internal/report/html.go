@@ -63,6 +63,7 @@ type page struct {
 	Bar       []barPart
 	Severity  []severityCount
 	Totals    []verdictCount
+	Remarks   []remark
 	Unknown   []gapGroup
 	Problems  []string
 	Ignored   []string
@@ -122,6 +123,16 @@ func (r *Report) page() (*page, error) {
 	}
 	p.Totals = []verdictCount{
 		{"fail", "failed", thousands(c.fail)}, {"unknown", "unknown", thousands(c.unknown)}, {"pass", "passed", thousands(c.pass)}, {"na", "not applicable", thousands(c.notApplicable)},
+	}
+	if c.excepted > 0 {
+		p.Totals = append(p.Totals, verdictCount{"excepted", "excepted", thousands(c.excepted)})
+	}
+	for _, m := range r.remarks() {
+		m.About = clean(plain(m.About))
+		for i, line := range m.Lines {
+			m.Lines[i] = clean(plain(line))
+		}
+		p.Remarks = append(p.Remarks, m)
 	}
 	for i := range p.Unknown {
 		p.Unknown[i].Why = clean(plain(p.Unknown[i].Why))
@@ -284,6 +295,8 @@ type pageFinding struct {
 	Field     int `json:"f"`
 	Where     int `json:"w"`
 	Context   int `json:"ctx"`
+	Exception int `json:"ex,omitempty"`
+	Known     int `json:"old,omitempty"` // 1: in the baseline
 }
 
 type pageBuilder struct {
@@ -331,14 +344,25 @@ func (b *pageBuilder) build(portraits []*portrait, pathless int) pageData {
 		for j := range res.Findings {
 			f := &res.Findings[j]
 			b.finding[f] = len(d.Findings)
-			d.Findings = append(d.Findings, pageFinding{
+			context := slices.Clone(f.Context)
+			if f.Owner != "" {
+				context = append(context, "team "+f.Owner)
+			}
+			shown := pageFinding{
 				Control: i, Severity: int(f.Severity), Message: b.string(f.Message), Subject: b.string(b.words.subject(f.Subject)),
 				Namespace: b.string(f.Subject.Namespace), Field: b.string(fieldWords(f.Field)), Where: b.string(b.words.place(f)),
-				Context: b.string(strings.Join(f.Context, "; ")),
-			})
+				Context: b.string(strings.Join(context, "; ")),
+			}
+			if f.Exception != nil {
+				shown.Exception = b.string(accepted(f.Exception))
+			}
+			if f.Baseline == finding.Known {
+				shown.Known = 1
+			}
+			d.Findings = append(d.Findings, shown)
 		}
 	}
-	for _, g := range b.report.causes() {
+	for _, g := range b.report.causes(func(f *finding.Finding) bool { return f.Exception == nil }) {
 		var members []int
 		for _, f := range g.members {
 			members = append(members, b.finding[f])
@@ -365,7 +389,9 @@ func (b *pageBuilder) build(portraits []*portrait, pathless int) pageData {
 			}
 		}
 		for f := range maps.Keys(told) {
-			app.Worst[finding.Critical-f.Severity]++
+			if f.Exception == nil {
+				app.Worst[finding.Critical-f.Severity]++
+			}
 		}
 		for _, root := range forest(p.app) {
 			app.Roots = append(app.Roots, b.node(root))

@@ -19,6 +19,7 @@ func htmlOf(t *testing.T, r *report.Report) []byte {
 func TestHTML(t *testing.T) {
 	golden(t, "shop.html", htmlOf(t, reporttest.Shop()))
 	golden(t, "empty.html", htmlOf(t, reporttest.Empty()))
+	golden(t, "reviewed.html", htmlOf(t, reporttest.Reviewed("the team's own words")))
 }
 
 var (
@@ -29,9 +30,13 @@ var (
 )
 
 func TestHTMLHoldsHostileNamesAsText(t *testing.T) {
+	reports := map[string]*report.Report{}
 	for name, hostile := range hostileNames {
+		reports[name], reports[name+" reviewed"] = reporttest.Hostile(hostile), reporttest.Reviewed(hostile)
+	}
+	for name, r := range reports {
 		t.Run(name, func(t *testing.T) {
-			page := htmlOf(t, reporttest.Hostile(hostile))
+			page := htmlOf(t, r)
 			// The names do appear, escaped; so look outside of what is data.
 			if n := len(scriptRE.FindAll(page, -1)); n != 2 {
 				t.Errorf("%d script elements, want the data and the script", n)

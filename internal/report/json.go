@@ -43,6 +43,7 @@ type summary struct {
 		High     int `json:"high"`
 		Medium   int `json:"medium"`
 		Low      int `json:"low"`
+		Excepted int `json:"excepted"` // in none of the others
 	} `json:"findings"`
 }
 
@@ -98,6 +99,15 @@ func (r *Report) writeJSON(out *jsonWriter) {
 	}
 	out.field("sources", sources)
 	out.field("summary", r.summary())
+	if v := r.reviewed(); v != nil {
+		out.field("review", v)
+	}
+	if r.Baseline != nil {
+		out.field("baseline", r.Baseline)
+	}
+	if r.History != nil {
+		out.field("history", r.History)
+	}
 	hung := r.attach()
 	out.list("applications", len(r.applications()), func(i int) { out.value(application(r.applications()[i], hung)) })
 	out.list("results", len(r.Results), func(i int) { out.object(func() { writeResult(out, &r.Results[i]) }) })
@@ -191,9 +201,10 @@ func (r *Report) summary() summary {
 	var s summary
 	c := r.count()
 	s.Controls.Pass, s.Controls.Fail = c.pass, c.fail
-	s.Controls.Unknown, s.Controls.NotApplicable = c.unknown, c.notApplicable
+	s.Controls.Unknown, s.Controls.NotApplicable, s.Controls.Excepted = c.unknown, c.notApplicable, c.excepted
 	s.Findings.Critical, s.Findings.High = c.severities[finding.Critical], c.severities[finding.High]
 	s.Findings.Medium, s.Findings.Low = c.severities[finding.Medium], c.severities[finding.Low]
+	s.Findings.Excepted = c.accepted
 	return s
 }
 

@@ -24,6 +24,7 @@ func jsonOf(t *testing.T, r *report.Report) []byte {
 func TestJSON(t *testing.T) {
 	golden(t, "shop.json", jsonOf(t, reporttest.Shop()))
 	golden(t, "empty.json", jsonOf(t, reporttest.Empty()))
+	golden(t, "reviewed.json", jsonOf(t, reporttest.Reviewed("the team's own words")))
 }
 
 func TestJSONMeetsItsSchema(t *testing.T) {
@@ -34,6 +35,7 @@ func TestJSONMeetsItsSchema(t *testing.T) {
 	reports := map[string]*report.Report{"shop": reporttest.Shop(), "empty": reporttest.Empty(), "big": reporttest.Big(50), "zero": {}}
 	for name, hostile := range hostileNames {
 		reports[name] = reporttest.Hostile(hostile)
+		reports[name+" reviewed"] = reporttest.Reviewed(hostile)
 	}
 	for name, r := range reports {
 		t.Run(name, func(t *testing.T) {

@@ -150,7 +150,7 @@ func (r *Report) portraits(hung *attachments) (out []*portrait, pathless int) {
 		told := map[*finding.Finding]bool{}
 		tell := func(fs []*finding.Finding) {
 			for _, f := range fs {
-				if told[f] {
+				if told[f] || f.Exception != nil {
 					continue
 				}
 				told[f] = true
@@ -181,7 +181,7 @@ func (r *Report) portraits(hung *attachments) (out []*portrait, pathless int) {
 				see(h.From)
 				see(h.To)
 				tell(hung.hops[h])
-				p.onHops += len(hung.hops[h])
+				p.onHops += accusing(hung.hops[h])
 				p.hops = append(p.hops, h)
 				switch {
 				case readableHop(h):
@@ -251,4 +251,15 @@ func unlike(portraits []*portrait) []*portrait {
 		out = append(out, p)
 	}
 	return out
+}
+
+// accusing returns how many findings nobody accepted.
+func accusing(fs []*finding.Finding) int {
+	n := 0
+	for _, f := range fs {
+		if f.Exception == nil {
+			n++
+		}
+	}
+	return n
 }

@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eksafe/eksafe/internal/baseline"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
+	"github.com/eksafe/eksafe/internal/history"
+	"github.com/eksafe/eksafe/internal/review"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
@@ -28,6 +31,13 @@ type Report struct {
 	// Describe returns what is known of a control beyond its value. It may be
 	// nil.
 	Describe func(controlID string) Description
+	// Review is what the people of the estate declared, and what came of it;
+	// nil where nothing was.
+	Review *review.Review
+	// Baseline is nil where the audit was given none.
+	Baseline *baseline.Comparison
+	// History is nil where no results are kept.
+	History *history.Change
 }
 
 // A Description is the documentation of one control.
@@ -64,13 +74,14 @@ func (r *Report) sources() []estate.Source {
 
 // counts are the figures of a report's summary.
 type counts struct {
-	pass, fail, unknown, notApplicable int
-	severities                         map[finding.Severity]int
-	findings                           int
+	pass, fail, unknown, notApplicable, excepted int
+	severities                                   map[finding.Severity]int // of findings that nobody accepted
+	deciding                                     map[finding.Severity]int // of those that decide
+	findings, accepted, known                    int
 }
 
 func (r *Report) count() counts {
-	c := counts{severities: map[finding.Severity]int{}}
+	c := counts{severities: map[finding.Severity]int{}, deciding: map[finding.Severity]int{}}
 	for _, res := range r.Results {
 		switch res.Verdict {
 		case finding.Pass:
@@ -79,10 +90,22 @@ func (r *Report) count() counts {
 			c.fail++
 		case finding.NotApplicable:
 			c.notApplicable++
+		case finding.Excepted:
+			c.excepted++
 		default:
 			c.unknown++
 		}
-		for _, f := range res.Findings {
+		for i := range res.Findings {
+			f := &res.Findings[i]
+			switch {
+			case f.Exception != nil:
+				c.accepted++
+				continue
+			case f.Baseline == finding.Known:
+				c.known++
+			default:
+				c.deciding[f.Severity]++
+			}
 			c.severities[f.Severity]++
 			c.findings++
 		}

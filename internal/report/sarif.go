@@ -11,6 +11,7 @@ import (
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
+	"github.com/eksafe/eksafe/internal/baseline"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/finding"
 )
@@ -33,9 +34,16 @@ func (r *Report) WriteSARIF(w io.Writer) error {
 	for i := range r.Results {
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, r.rule(r.Results[i].Control))
 	}
+	index := map[string]int{}
 	for i := range r.Results {
+		index[r.Results[i].Control.ID] = i
 		for j := range r.Results[i].Findings {
 			run.Results = append(run.Results, sarifResult(&r.Results[i].Findings[j], i))
+		}
+	}
+	if r.Baseline != nil {
+		for _, e := range r.Baseline.Gone {
+			run.Results = append(run.Results, absent(e, index[e.Control]))
 		}
 	}
 	run.Invocations = []*sarif.Invocation{r.invocation()}
@@ -144,9 +152,42 @@ func sarifResult(f *finding.Finding, rule int) *sarif.Result {
 	res.Locations = append(res.Locations, at)
 	res.Properties = sarif.NewPropertyBag()
 	res.Properties.Add("severity", f.Severity.String())
+	if f.Owner != "" {
+		res.Properties.Add("owner", strings.ToValidUTF8(f.Owner, "\ufffd"))
+	}
+	switch f.Baseline {
+	case finding.New:
+		res.BaselineState = text0("new")
+	case finding.Known:
+		res.BaselineState = text0("unchanged")
+	}
+	if x := f.Exception; x != nil {
+		s := sarif.NewSuppression().WithKind("external").WithStatus("accepted").WithJustification(strings.ToValidUTF8(accepted(x), "\ufffd"))
+		if strings.HasPrefix(x.Source, "annotation ") {
+			s.WithKind("inSource")
+		}
+		res.Suppressions = append(res.Suppressions, s)
+	}
 	if f.Field != "" {
 		res.Properties.Add("field", strings.ToValidUTF8(f.Field, "\ufffd"))
 	}
+	return res
+}
+
+// absent is a finding of the baseline that is gone. Its kind is "pass", for the
+// common readers of SARIF show every result of another kind as a fault.
+func absent(e baseline.Entry, rule int) *sarif.Result {
+	res := sarif.NewResult()
+	res.RuleID, res.RuleIndex = text0(e.Control), rule
+	res.Kind, res.Level = "pass", sarif.LevelNone
+	res.BaselineState = text0("absent")
+	res.Message = message("gone since the baseline was written")
+	res.PartialFingerprints = map[string]string{fingerprintKey: e.Fingerprint}
+	subject := sarif.NewLogicalLocation()
+	subject.FullyQualifiedName, subject.Kind = text0(e.Subject), text0("resource")
+	at := sarif.NewLocation()
+	at.LogicalLocations = append(at.LogicalLocations, subject)
+	res.Locations = append(res.Locations, at)
 	return res
 }
 
@@ -198,6 +239,13 @@ func (r *Report) invocation() *sarif.Invocation {
 				n.Locations = append(n.Locations, at)
 			}
 			inv.ToolExecutionNotifications = append(inv.ToolExecutionNotifications, n)
+		}
+	}
+	for _, m := range r.remarks() {
+		for _, words := range append([]string{m.About}, m.Lines...) {
+			words = strings.ToLower(m.Title) + ": " + plain(words)
+			inv.ToolConfigurationNotifications = append(inv.ToolConfigurationNotifications,
+				sarif.NewNotification().WithLevel(sarif.LevelNote).WithMessage(message(words)))
 		}
 	}
 	return inv

@@ -21,6 +21,7 @@ func sarifOf(t *testing.T, r *report.Report) []byte {
 func TestSARIF(t *testing.T) {
 	golden(t, "shop.sarif", sarifOf(t, reporttest.Shop()))
 	golden(t, "empty.sarif", sarifOf(t, reporttest.Empty()))
+	golden(t, "reviewed.sarif", sarifOf(t, reporttest.Reviewed("the team's own words")))
 }
 
 // The schema is the one of OASIS, which the library carries.
@@ -28,6 +29,7 @@ func TestSARIFMeetsTheSchema(t *testing.T) {
 	reports := map[string]*report.Report{"shop": reporttest.Shop(), "empty": reporttest.Empty(), "big": reporttest.Big(30), "zero": {}}
 	for name, hostile := range hostileNames {
 		reports[name] = reporttest.Hostile(hostile)
+		reports[name+" reviewed"] = reporttest.Reviewed(hostile)
 	}
 	for name, r := range reports {
 		t.Run(name, func(t *testing.T) {

@@ -75,11 +75,13 @@ func (t *text) write() {
 	t.chooseCauses()
 	if t.opt.Quiet {
 		t.findings()
+		t.aside()
 		return
 	}
 	t.paths(portraits, pathless)
 	t.findings()
 	t.totals()
+	t.remarks()
 	t.input()
 	t.unknown()
 }
@@ -101,7 +103,7 @@ func (t *text) index() {
 // chooseCauses numbers the causes that are shown: all that the drawings refer
 // to, as far as there is room, and the worst of the others.
 func (t *text) chooseCauses() {
-	all := t.report.causes()
+	all := t.report.causes((*finding.Finding).Decides)
 	of := map[*finding.Finding]*causeGroup{}
 	for _, g := range all {
 		for _, f := range g.members {
@@ -111,8 +113,8 @@ func (t *text) chooseCauses() {
 	drawn := map[*causeGroup]bool{}
 	keep := func(fs []*finding.Finding) {
 		for _, f := range fs {
-			if len(drawn) < maxCauses {
-				drawn[of[f]] = true
+			if g := of[f]; g != nil && len(drawn) < maxCauses {
+				drawn[g] = true
 			}
 		}
 	}
@@ -135,20 +137,24 @@ var severityStyles = map[finding.Severity]style{
 }
 
 func (t *text) findings() {
-	if t.counts.findings == 0 {
+	title := "Findings: "
+	if t.report.Baseline != nil {
+		title = "New findings: "
+	}
+	if len(t.causes) == 0 {
 		if !t.opt.Quiet {
-			t.line(span{"Findings: none", green})
+			t.line(span{title + "none", green})
 		}
 		return
 	}
 	if !t.opt.Quiet {
 		var parts []string
 		for _, s := range finding.Severities {
-			if n := t.counts.severities[s]; n > 0 {
+			if n := t.counts.deciding[s]; n > 0 {
 				parts = append(parts, thousands(n)+" "+s.String())
 			}
 		}
-		head := "Findings: " + strings.Join(parts, ", ")
+		head := title + strings.Join(parts, ", ")
 		t.row([]span{{head + "  ", bold}}, []span{{"  ", regular}}, "", regular,
 			[]span{{"why, and how to mend: ", dim}, {Tool + " controls explain " + t.safe(t.causes[0].controls[0]), regular}})
 		t.blank()
@@ -190,6 +196,9 @@ func (t *text) cause(n, digits int, g *causeGroup) {
 
 	for _, c := range f.Context {
 		notes = append(notes, t.safe(c))
+	}
+	if who := g.owners(); who != "" {
+		notes = append(notes, t.safe(who))
 	}
 	if len(g.controls) > 1 {
 		notes = append(notes, "also "+t.safe(strings.Join(g.controls[1:], ", ")))

@@ -28,6 +28,8 @@ func TestText(t *testing.T) {
 		{"shop-ascii.txt", reporttest.Shop(), report.Options{Width: 100}},
 		{"shop-colour.txt", reporttest.Shop(), report.Options{Width: 100, Unicode: true, Color: true}},
 		{"shop-quiet.txt", reporttest.Shop(), report.Options{Width: 100, Unicode: true, Quiet: true}},
+		{"reviewed.txt", reporttest.Reviewed("the team's own words"), report.Options{Width: 100, Unicode: true}},
+		{"reviewed-quiet.txt", reporttest.Reviewed("the team's own words"), report.Options{Width: 100, Unicode: true, Quiet: true}},
 		{"empty.txt", reporttest.Empty(), report.Options{Width: 80, Unicode: true}},
 		{"big.txt", reporttest.Big(500), report.Options{Width: 100, Unicode: true}},
 	} {
@@ -85,7 +87,8 @@ var hostileNames = map[string]string{
 func TestTextShowsHostileNamesAndObeysNone(t *testing.T) {
 	for name, hostile := range hostileNames {
 		t.Run(name, func(t *testing.T) {
-			out := text(t, reporttest.Hostile(hostile), report.Options{Width: 80, Unicode: true})
+			out := text(t, reporttest.Hostile(hostile), report.Options{Width: 80, Unicode: true}) +
+				text(t, reporttest.Reviewed(hostile), report.Options{Width: 80, Unicode: true})
 			for i, r := range out {
 				if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar) {
 					t.Fatalf("byte %d is %q, in %q", i, r, out[max(0, i-40):min(len(out), i+10)])

@@ -8,7 +8,7 @@
   const symbols = { encrypted: "✓", optional: "~", plaintext: "✗", broken: "✗", unknown: "?" };
   const verdicts = {
     fail: ["fail", "✗ failed"], unknown: ["unknown", "? unknown"],
-    pass: ["pass", "✓ passed"], notApplicable: ["na", "– not applicable"],
+    pass: ["pass", "✓ passed"], excepted: ["excepted", "– excepted"], notApplicable: ["na", "– not applicable"],
   };
   const meanings = {
     encrypted: "Data cannot travel readable here.",
@@ -27,7 +27,7 @@
       else e.setAttribute(k, v === true ? "" : v);
     }
     for (const c of children.flat()) {
-      if (c === undefined || c === null || c === false || c === "") continue;
+      if (c === undefined || c === null || c === false || c === "" || c === 0) continue;
       e.append(c);
     }
     return e;
@@ -89,9 +89,10 @@
     .map((name, i) => counts[i] ? el("span", { class: "mark " + name }, counts[i] + " " + name) : null).filter(Boolean);
   const counted = (list) => {
     const counts = [0, 0, 0, 0];
-    for (const i of list || []) counts[4 - data.findings[i].s]++;
+    for (const i of accusing(list)) counts[4 - data.findings[i].s]++;
     return counts;
   };
+  const accusing = (list) => (list || []).filter((i) => !data.findings[i].ex);
   const worst = (list) => severities[Math.max(...list.map((i) => data.findings[i].s))];
   const placeOf = (f) => el("div", { class: "where" }, [S[f.w], S[f.x], S[f.f]].filter((s, i, all) => s && all.indexOf(s) === i).join(" · "));
   const controlLink = (index) => {
@@ -103,7 +104,7 @@
     return el("li", { class: severities[f.s] },
       el("span", { class: "mark " + severities[f.s] }, severities[f.s]), " ",
       el("span", { class: "m" }, S[f.m]), placeOf(f),
-      S[f.ctx] && el("div", { class: "hint" }, S[f.ctx]), controlLink(f.c));
+      S[f.ctx] && el("div", { class: "hint" }, S[f.ctx]), f.ex && el("div", { class: "hint" }, S[f.ex]), controlLink(f.c));
   }));
 
   // Pictures.
@@ -158,7 +159,7 @@
   }, icon(h.c), el("span", { class: "word" }, symbols[h.c] + " " + h.c),
   el("span", { class: "proto" }, [S[h.p], h.o ? ":" + h.o : ""].join(" ").trim()),
   el("span", { class: "why" }, S[h.why]),
-  h.f && el("span", { class: "bubble " + worst(h.f), title: plural(h.f.length, "finding") }, String(h.f.length)));
+  accusing(h.f).length && el("span", { class: "bubble " + worst(accusing(h.f)), title: plural(accusing(h.f).length, "finding") }, String(accusing(h.f).length)));
   const order = ["broken", "plaintext", "optional", "unknown", "encrypted"];
   const drawTree = (n, app, again) => el("div", { class: "tree" }, drawNode(n, app, again),
     n.next && el("ul", { class: "kids" }, n.next.map((b) => {
@@ -217,7 +218,8 @@
       el("span", { class: "sev" }, severities[lead.s]),
       el("div", { class: "body" }, el("div", { class: "m" }, S[lead.m]),
         el("div", { class: "places" }, placeOf(lead)),
-        S[lead.ctx] && el("div", { class: "ctx" }, S[lead.ctx])),
+        S[lead.ctx] && el("div", { class: "ctx" }, S[lead.ctx]),
+        members.every((i) => data.findings[i].old) && el("div", { class: "hint" }, "known in the baseline")),
       el("div", { class: "ids" }, controls.slice(0, 4).map((c) => el("div", null, controlLink(c)))));
     if (subjects.size > 1) {
       const list = el("ul", { class: "members", hidden: true });
@@ -239,6 +241,7 @@
   };
   const causePager = pager($("causes"), $("causes-end"), 40, drawCause);
   const active = new Set(severities.slice(1));
+  const open = data.findings.filter((f) => !f.ex).length;
   const option = (select, values) => { for (const [v, t] of values) select.append(el("option", { value: v }, t)); };
   option($("namespace"), [...new Set(data.findings.map((f) => S[f.ns]))].filter(Boolean).sort().map((n) => [n, n]));
   option($("control"), [...new Set(data.findings.map((f) => f.c))].map((c) => S[data.controls[c].id]).sort().map((n) => [n, n]));
@@ -255,7 +258,7 @@
     }
     causePager.show(list);
     if (!list.length) $("causes").append(el("li", { class: "nothing" }, data.findings.length ? "No finding matches." : "Nothing was found."));
-    $("finding-count").textContent = (n === data.findings.length ? plural(n, "finding") : `${number(n)} of ${plural(data.findings.length, "finding")}`) +
+    $("finding-count").textContent = (n === open ? plural(n, "finding") : `${number(n)} of ${plural(open, "finding")}`) +
       (n ? `, ${plural(list.length, "cause")}` : "");
   };
   const press = () => {

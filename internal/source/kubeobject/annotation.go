@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -184,6 +185,8 @@ var annotations = map[string]validator{
 	"eks.amazonaws.com/token-expiration":       number,
 	"eks.amazonaws.com/skip-containers":        names,
 	"eks.amazonaws.com/compute-type":           name,
+
+	"eksafe.dev/except": exceptions,
 }
 
 // annotationPrefixes are keys of which the user chooses the end.
@@ -219,6 +222,27 @@ func enumOrPrefix(prefix string, words ...string) validator {
 		}
 		return v, slices.Contains(words, v)
 	}
+}
+
+// maxExceptions bounds what an object may say of its own findings.
+const maxExceptions = 4 << 10
+
+// exceptions keeps the words with which an object asks for exceptions, a line
+// each. They are for people to read in every report; what looks like a key in
+// them is none of their business.
+func exceptions(v string) (string, bool) {
+	if len(v) > maxExceptions || strings.Contains(v, "-----BEGIN ") {
+		return "", false
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case !unicode.IsPrint(r):
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(v, "\uFFFD")), true
 }
 
 func present(string) (string, bool) { return redacted, true }
