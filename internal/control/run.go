@@ -189,7 +189,7 @@ func (r *recorder) done(s *Subject) {
 	}
 }
 
-func (r *recorder) fail(w *world, p trace.Place, message string) {
+func (r *recorder) fail(w *world, p trace.Place, message string, raised raise) {
 	f := finding.Finding{
 		Control:  r.control.ID,
 		Subject:  p.Subject,
@@ -206,7 +206,12 @@ func (r *recorder) fail(w *world, p trace.Place, message string) {
 	if file, line := p.Origin.Locate(p.Field); file != "" {
 		f.Location = &finding.Location{File: file, Line: line}
 	}
+	var context []string
+	if raised.to > f.Severity {
+		f.Severity, context = raised.to, []string{raised.why}
+	}
 	f.Severity, f.Context = exposed(w.graph, f)
+	f.Context = append(context, f.Context...)
 	r.findings = append(r.findings, f)
 }
 
