@@ -237,8 +237,9 @@ var broad = []string{
 // become one over several steps is not meant.
 func (p *Principal) Administrator() (is Answer, by *Policy) {
 	is = No
+	iam := p.account() + ":*"
 	for _, action := range decisive {
-		can, policy := p.Can(Request{Action: action, Resource: "*"})
+		can, policy := p.Can(Request{Action: action, Resource: iam})
 		if can == Yes || can == Unclear && is == No {
 			is, by = can, policy
 		}
@@ -250,7 +251,7 @@ func (p *Principal) Administrator() (is Answer, by *Policy) {
 		return No, nil
 	}
 	for _, action := range broad {
-		is = both(is, p.grants(Request{Action: action, Resource: "*"}))
+		is = both(is, p.grants(Request{Action: action, Resource: iam}))
 	}
 	if is == No {
 		return No, nil
