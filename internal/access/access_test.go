@@ -191,6 +191,32 @@ func TestMatchAction(t *testing.T) {
 	}
 }
 
+func TestAnyResource(t *testing.T) {
+	for _, c := range []struct {
+		statement   string
+		any, anyKey bool
+	}{
+		{`"Resource": "*"`, true, true},
+		{`"Resource": ["a", "arn:*"]`, true, true},
+		{`"Resource": "*:*"`, true, true},
+		{`"NotResource": "arn:aws:kms:*:*:key/1"`, true, true},
+		{`"Resource": "arn:aws:kms:*:*:*"`, false, true},
+		{`"Resource": "arn:*:kms:*"`, false, true},
+		{`"Resource": "arn:aws:kms:*:*:key/1"`, false, false},
+		{`"Resource": "arn:aws:s3:::*"`, false, false},
+		{`"Resource": ""`, false, false},
+		{`"Sid": "Trust"`, false, false},
+	} {
+		d, err := Parse(document(`"Effect": "Allow", "Action": "kms:*", ` + c.statement))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := &d.Statements[0]; s.AnyResource() != c.any || s.AnyResourceOf("kms") != c.anyKey {
+			t.Errorf("%s: any resource %v, any key %v", c.statement, s.AnyResource(), s.AnyResourceOf("kms"))
+		}
+	}
+}
+
 const (
 	account = "arn:aws:iam::111122223333"
 	mfa     = `"Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}`

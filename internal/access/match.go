@@ -191,8 +191,20 @@ func substitute(pattern, userName string) (out string, plain bool) {
 
 // AnyResource reports whether the statement is about every resource, or every
 // one but some.
-func (s *Statement) AnyResource() bool {
-	return s.NotResources != nil || slices.ContainsFunc(s.Resources, func(p string) bool { return p != "" && strings.Trim(p, "*") == "" })
+func (s *Statement) AnyResource() bool { return s.NotResources != nil || s.matchesOne("arn:*") }
+
+// AnyResourceOf reports whether the statement is about every resource of a
+// service, or every one but some. Services differ in whether their ARNs have a
+// region and an account.
+func (s *Statement) AnyResourceOf(service string) bool {
+	arn := "arn:aws:" + service
+	return s.AnyResource() || s.matchesOne(arn+":*", arn+":::*", arn+"::*:*", arn+":*:*:*")
+}
+
+func (s *Statement) matchesOne(arns ...string) bool {
+	return slices.ContainsFunc(s.Resources, func(p string) bool {
+		return slices.ContainsFunc(arns, func(arn string) bool { return Match(p, arn) })
+	})
 }
 
 // RequiresMFA reports whether the statement holds only for requests that were

@@ -30,9 +30,9 @@ type administrator struct {
 
 func judgeAdministrators(s *control.Subject, a *estate.Account) {
 	certain, unclear, services := administrators(s, a.Origin.Account)
-	max := config.Or(s.Config().People.MaxAdministrators, config.DefaultMaxAdministrators)
+	limit := config.Or(s.Config().People.MaxAdministrators, config.DefaultMaxAdministrators)
 	allowed := s.Config().People.Administrators
-	if len(certain) > max {
+	if len(certain) > limit {
 		var who []string
 		for _, p := range certain {
 			who = append(who, title(p.Principal)+" ("+p.by.String()+")")
@@ -41,7 +41,7 @@ func judgeAdministrators(s *control.Subject, a *estate.Account) {
 		if services > 0 {
 			beside = "; beside them " + count(services, "role") + " that only AWS services take"
 		}
-		s.Failf("", "%s where %d may be: %s%s", count(len(certain), "administrator"), max, listed(who), beside)
+		s.Failf("", "%s where %d may be: %s%s", count(len(certain), "administrator"), limit, listed(who), beside)
 	}
 	if len(allowed) > 0 {
 		for _, p := range certain {
@@ -51,7 +51,7 @@ func judgeAdministrators(s *control.Subject, a *estate.Account) {
 		}
 		unclear = slices.DeleteFunc(unclear, func(p administrator) bool { return named(allowed, p.Ref.ID, p.Ref.Name) })
 	}
-	if len(unclear) == 0 || len(allowed) == 0 && len(certain)+len(unclear) <= max {
+	if len(unclear) == 0 || len(allowed) == 0 && len(certain)+len(unclear) <= limit {
 		return
 	}
 	for i, p := range unclear {

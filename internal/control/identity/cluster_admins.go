@@ -51,13 +51,13 @@ func judgeClusterAdmins(s *control.Subject, c *estate.Cluster) {
 
 	admins := g.admins()
 	people := s.Config().People
-	max := config.Or(people.MaxClusterAdmins, config.DefaultMaxClusterAdmins)
-	if len(admins) > max {
+	limit := config.Or(people.MaxClusterAdmins, config.DefaultMaxClusterAdmins)
+	if len(admins) > limit {
 		var who []string
 		for _, a := range admins {
 			who = append(who, a.who+" ("+a.by+")")
 		}
-		s.Failf("", "%s of the cluster where %d may be: %s", count(len(admins), "administrator"), max, listed(who))
+		s.Failf("", "%s of the cluster where %d may be: %s", count(len(admins), "administrator"), limit, listed(who))
 	}
 	if len(people.ClusterAdmins) > 0 {
 		for _, a := range admins {
@@ -66,7 +66,7 @@ func judgeClusterAdmins(s *control.Subject, c *estate.Cluster) {
 			}
 		}
 	}
-	if possible && (len(people.ClusterAdmins) > 0 || len(admins) == max) {
+	if possible && (len(people.ClusterAdmins) > 0 || len(admins) == limit) {
 		s.Unknownf("whether the creator of cluster %s becomes its administrator is not known; write accessConfig.bootstrapClusterCreatorAdminPermissions into the template", c.Name)
 	}
 }
@@ -107,7 +107,7 @@ func who(arn string) string {
 
 func (g *gathering) accessEntries() {
 	for _, e := range control.All(g.s, estate.AccessEntries) {
-		if e.ClusterName != g.cluster.Name && e.ClusterName != g.cluster.Arn {
+		if !g.lets(e) {
 			continue
 		}
 		place := trace.Place{Subject: estate.AccessEntries.Ref(e), Origin: estate.AccessEntries.Origin(e)}
@@ -124,6 +124,15 @@ func (g *gathering) accessEntries() {
 			}
 		}
 	}
+}
+
+// lets reports whether the entry is one of the cluster's. Names of clusters are
+// unique within a region of an account; a template knows neither.
+func (g *gathering) lets(e *estate.AccessEntry) bool {
+	same := func(a, b string) bool { return a == "" || b == "" || a == b }
+	c := g.cluster
+	return e.ClusterName == c.Arn ||
+		e.ClusterName == c.Name && same(e.Origin.Account, c.Origin.Account) && same(e.Origin.Region, c.Origin.Region)
 }
 
 func (g *gathering) awsAuth() {

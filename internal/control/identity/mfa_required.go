@@ -93,10 +93,10 @@ func withoutMFA(p *access.Principal) string {
 // grantsNeedMFA reports whether everything that is allowed needs a second
 // factor, but for what it takes to get one.
 func grantsNeedMFA(p *access.Principal) bool {
+	if len(p.Gaps) > 0 {
+		return false
+	}
 	for _, policy := range p.Policies {
-		if policy.Document == nil {
-			return false
-		}
 		for i := range policy.Document.Statements {
 			st := &policy.Document.Statements[i]
 			if st.Deny || st.RequiresMFA() {

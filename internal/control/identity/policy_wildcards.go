@@ -98,18 +98,17 @@ func judgeWildcards(s *control.Subject, p ownPolicy) {
 
 // wildcard says what a statement allows wholesale, "" if it does not.
 func wildcard(st *access.Statement) string {
-	if st.Deny || !st.AnyResource() {
+	switch {
+	case st.Deny:
 		return ""
-	}
-	if st.NotActions != nil {
+	case st.NotActions != nil && st.AnyResource():
 		return "everything but " + listed(st.NotActions)
-	}
-	if slices.ContainsFunc(st.Actions, func(a string) bool { return access.MatchAction(a, "*:*") }) {
+	case st.AnyResource() && slices.ContainsFunc(st.Actions, func(a string) bool { return access.MatchAction(a, "*:*") }):
 		return "every action"
 	}
 	var services []string
 	for _, service := range sensitive {
-		if slices.ContainsFunc(st.Actions, func(a string) bool { return access.MatchAction(a, service+":*") }) {
+		if st.AnyResourceOf(service) && slices.ContainsFunc(st.Actions, func(a string) bool { return access.MatchAction(a, service+":*") }) {
 			services = append(services, service+":*")
 		}
 	}
