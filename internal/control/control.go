@@ -128,6 +128,13 @@ type Subject struct {
 	rec      *recorder
 	skipped  bool
 	expected string
+	raised   raise
+}
+
+// A raise is a severity above the control's own, and why.
+type raise struct {
+	to  finding.Severity
+	why string
 }
 
 // Ref returns the subject's identity.
@@ -155,7 +162,15 @@ func (s *Subject) FailAt(p trace.Place, format string, args ...any) {
 	if p.Subject.IsZero() {
 		p = trace.Place{Subject: s.place.Subject, Origin: s.place.Origin, Field: p.Field}
 	}
-	s.rec.fail(s.world, p, fmt.Sprintf(format, args...))
+	s.rec.fail(s.world, p, fmt.Sprintf(format, args...), s.raised)
+}
+
+// Raise says that whatever the subject misses from here on weighs more than
+// the control's severity, and why: "alice is an administrator". The reason
+// stands in the context of the findings. A severity that is not above the
+// control's own changes nothing.
+func (s *Subject) Raise(to finding.Severity, format string, args ...any) {
+	s.raised = raise{to, fmt.Sprintf(format, args...)}
 }
 
 // Unknownf says that the subject cannot be judged, and why: "what is missing".

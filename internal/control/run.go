@@ -233,7 +233,7 @@ func (r *recorder) subject(w *world, p trace.Place, judge func(*Subject)) {
 	}
 }
 
-func (r *recorder) fail(w *world, p trace.Place, message string) {
+func (r *recorder) fail(w *world, p trace.Place, message string, raised raise) {
 	if !w.scope.Has(p.Subject) {
 		return
 	}
@@ -256,7 +256,12 @@ func (r *recorder) fail(w *world, p trace.Place, message string) {
 	if p.Subject.Kind == estate.Workloads.Kind && strings.Contains(p.Field, "[") {
 		f.Part = w.part(p.Subject.ID, p.Field)
 	}
+	var context []string
+	if raised.to > f.Severity {
+		f.Severity, context = raised.to, []string{raised.why}
+	}
 	f.Severity, f.Context = exposed(w.graph, f)
+	f.Context = append(context, f.Context...)
 	r.findings = append(r.findings, f)
 }
 

@@ -252,3 +252,24 @@ func TestLaunchTemplate(t *testing.T) {
 		}, estate.LaunchTemplates.Kind))
 	}
 }
+
+func TestRaise(t *testing.T) {
+	e := estateOf([]string{"a", "b", "c"}, map[estate.Kind]estate.State{estate.Clusters.Kind: estate.Read})
+	got := map[string]string{}
+	for _, f := range run(e, control.Each(estate.Clusters, func(s *control.Subject, c *estate.Cluster) {
+		switch c.Name {
+		case "a":
+			s.Raise(control.Critical, "%s is the worst", c.Name)
+		case "b":
+			s.Raise(control.Low, "it hardly matters")
+		}
+		s.Failf("name", "bad")
+	})).Findings {
+		got[f.Subject.Name] = f.Severity.String() + " " + strings.Join(f.Context, ", ")
+	}
+	for name, want := range map[string]string{"a": "critical a is the worst", "b": "medium ", "c": "medium "} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+}

@@ -72,6 +72,25 @@ type ConfigMap struct {
 	metav1.ObjectMeta `json:"metadata"`
 	Keys              []string `json:"keys,omitempty"`
 	Facts             []Fact   `json:"facts,omitempty"`
+	// AWSAuth is what kube-system/aws-auth maps; nil in every other ConfigMap.
+	AWSAuth *AWSAuth `json:"awsAuth,omitempty"`
+}
+
+// AWSAuth is whom the ConfigMap aws-auth lets into the cluster, and as whom.
+type AWSAuth struct {
+	Roles    []AWSAuthEntry `json:"roles,omitempty"`
+	Users    []AWSAuthEntry `json:"users,omitempty"`
+	Accounts []string       `json:"accounts,omitempty"` // every principal of these, under its ARN
+	// Unreadable is true where a part could not be read: more may be let in
+	// than stands here.
+	Unreadable bool `json:"unreadable,omitempty"`
+}
+
+// AWSAuthEntry lets one IAM principal in.
+type AWSAuthEntry struct {
+	Arn      string   `json:"arn"`
+	Username string   `json:"username,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
 }
 
 // A Fact is what one value of an environment variable, an argument, or a

@@ -14,6 +14,7 @@ import (
 	"github.com/eksafe/eksafe/internal/control/cluster"
 	"github.com/eksafe/eksafe/internal/control/detection"
 	"github.com/eksafe/eksafe/internal/control/edge"
+	"github.com/eksafe/eksafe/internal/control/identity"
 	"github.com/eksafe/eksafe/internal/control/network"
 	"github.com/eksafe/eksafe/internal/control/pod"
 	"github.com/eksafe/eksafe/internal/control/rest"
@@ -26,6 +27,7 @@ var families = []control.Family{
 	{ID: "network", Title: "Restrict ingress and egress traffic of pods", Controls: network.Controls, Cases: network.Cases},
 	{ID: "pod", Title: "Keep a pod's exploit from taking over the node", Controls: pod.Controls, Cases: pod.Cases},
 	{ID: "edge", Title: "Put a web application firewall before the application", Controls: edge.Controls, Cases: edge.Cases},
+	{ID: "identity", Title: "Sign people in with a second factor, and give each only what is needed", Controls: identity.Controls, Cases: identity.Cases},
 	{ID: "detection", Title: "Detect attackers and block them", Controls: detection.Controls, Cases: detection.Cases},
 	{ID: "cluster", Title: "Keep the cluster itself closed and current", Controls: cluster.Controls, Cases: cluster.Cases},
 }

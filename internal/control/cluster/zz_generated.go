@@ -6,6 +6,7 @@ import "github.com/eksafe/eksafe/internal/control"
 
 // Controls lists the controls of this package by name.
 var Controls = []*control.Control{
+	deletionProtected,
 	endpointClosed,
 	nodeIMDS,
 	versionSupported,

@@ -279,6 +279,7 @@ func FuzzAdd(f *testing.F) {
 		f.Add(r.APIVersions[0], r.Object, []byte(`{"metadata":{"name":"a"},"spec":{"template":{"spec":{"containers":[{"name":"a","env":[{"name":"B","value":"c"}]}]}}}}`))
 	}
 	f.Add("v1", "ConfigMap", []byte(`{"metadata":{"name":"a"},"data":{"a":"b: c\nd=e"}}`))
+	f.Add("v1", "ConfigMap", []byte(`{"metadata":{"name":"aws-auth","namespace":"kube-system"},"data":{"mapRoles":"- rolearn: arn:aws:iam::111122223333:role/a\n  groups: [system:masters]"}}`))
 	f.Fuzz(func(t *testing.T, apiVersion, kind string, data []byte) {
 		var d Decoder
 		e := &estate.Estate{}

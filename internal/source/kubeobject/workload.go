@@ -372,5 +372,8 @@ func decodeConfigMap(in *input) (*Object, error) {
 	slices.Sort(c.Keys)
 	c.Keys = slices.Compact(c.Keys)
 	c.Facts = configMapFacts(o.Data)
+	if c.Namespace == "kube-system" && c.Name == "aws-auth" {
+		c.AWSAuth = awsAuth(o.Data)
+	}
 	return &Object{add: func(e *estate.Estate) { estate.ConfigMaps.Add(e, c) }}, nil
 }

@@ -1,0 +1,281 @@
+package access
+
+import (
+	"slices"
+	"strings"
+)
+
+// An Answer is yes, no, or unclear.
+type Answer int
+
+const (
+	Unclear Answer = iota // the zero value: what was not decided is no answer
+	No
+	Yes
+)
+
+func (a Answer) String() string { return [...]string{"unclear", "no", "yes"}[a] }
+
+// either is yes if one of the two is.
+func either(a, b Answer) Answer {
+	switch {
+	case a == Yes || b == Yes:
+		return Yes
+	case a == Unclear || b == Unclear:
+		return Unclear
+	}
+	return No
+}
+
+// both is yes if both are.
+func both(a, b Answer) Answer {
+	switch {
+	case a == No || b == No:
+		return No
+	case a == Unclear || b == Unclear:
+		return Unclear
+	}
+	return Yes
+}
+
+// Match matches IAM's wildcards: * for any characters, ? for one. A * in s,
+// which then stands for many strings, is matched by * only. It remembers the
+// last star only, so a hostile pattern costs no more than the product of the
+// lengths.
+func Match(pattern, s string) bool {
+	p, i, star, mark := 0, 0, -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && s[i] != '*' && (pattern[p] == '?' || pattern[p] == s[i]):
+			p++
+			i++
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// overlap reports whether some string matches both patterns.
+func overlap(a, b string) bool {
+	// row[j] says whether what is left of a meets b[j:]; built from the ends.
+	row := make([]bool, len(b)+1)
+	row[len(b)] = true
+	for j := len(b) - 1; j >= 0; j-- {
+		row[j] = row[j+1] && b[j] == '*'
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		next := row
+		row = make([]bool, len(b)+1)
+		row[len(b)] = a[i] == '*' && next[len(b)]
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == '*' || b[j] == '*' {
+				row[j] = next[j] || row[j+1]
+			} else {
+				row[j] = next[j+1] && (a[i] == b[j] || a[i] == '?' || b[j] == '?')
+			}
+		}
+	}
+	return row[0]
+}
+
+// MatchAction reports whether a pattern of a policy names the action, or every
+// action of a pattern such as "iam:*". Case does not matter.
+func MatchAction(pattern, action string) bool {
+	if pattern == "*" || pattern == "*:*" {
+		return true
+	}
+	return Match(strings.ToLower(pattern), strings.ToLower(action))
+}
+
+// A Request is what somebody may want to do.
+type Request struct {
+	Action   string // "iam:PassRole"
+	Resource string // an ARN; with * all of the resources that match it
+	Some     bool   // one of these resources is enough
+	PassedTo string // of iam:PassRole: the service that gets the role
+	UserName string // of the IAM user who asks; replaces ${aws:username}
+}
+
+// applies says whether the statement is about the whole of the request, leaving
+// its conditions aside.
+func (s *Statement) applies(r Request) Answer { return both(s.names(r.Action), s.covers(r)) }
+
+func (s *Statement) names(action string) Answer {
+	hit := func(pattern string) bool { return MatchAction(pattern, action) }
+	if s.NotActions != nil {
+		return answer(!slices.ContainsFunc(s.NotActions, hit))
+	}
+	return answer(slices.ContainsFunc(s.Actions, hit))
+}
+
+func answer(yes bool) Answer {
+	if yes {
+		return Yes
+	}
+	return No
+}
+
+func (s *Statement) covers(r Request) Answer {
+	out := No
+	switch {
+	case s.Resources != nil:
+		for _, p := range s.Resources {
+			out = either(out, covers(p, r))
+		}
+	case s.NotResources != nil:
+		out = Yes
+		for _, p := range s.NotResources {
+			pattern, plain := substitute(p, r.UserName)
+			switch {
+			case !overlap(pattern, r.Resource):
+			case plain && Match(pattern, r.Resource):
+				return No
+			case !r.Some || !plain:
+				out = Unclear
+			}
+		}
+	}
+	return out
+}
+
+// covers says whether a resource pattern of a policy stands for every resource
+// of the request.
+func covers(pattern string, r Request) Answer {
+	pattern, plain := substitute(pattern, r.UserName)
+	switch {
+	case !Match(pattern, r.Resource) && !(r.Some && overlap(pattern, r.Resource)):
+		return No
+	case !plain:
+		return Unclear
+	}
+	return Yes
+}
+
+// substitute replaces the policy variables of a resource pattern. plain is
+// false where one is left that only a request knows: it became a *.
+func substitute(pattern, userName string) (out string, plain bool) {
+	plain = true
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(pattern, "${")
+		b.WriteString(before)
+		if !found {
+			return b.String(), plain
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		switch {
+		case !closed:
+			b.WriteString("${" + rest)
+			return b.String(), plain
+		case strings.EqualFold(name, "aws:username"):
+			if userName == "" {
+				userName = "\x00" // a role has no user name, so the pattern matches nothing
+			}
+			b.WriteString(userName)
+		case name == "*" || name == "?" || name == "$":
+			b.WriteByte('?') // the character itself; no ARN that is asked for holds one
+		default:
+			b.WriteByte('*')
+			plain = false
+		}
+		pattern = after
+	}
+}
+
+// AnyResource reports whether the statement is about every resource, or every
+// one but some.
+func (s *Statement) AnyResource() bool { return s.NotResources != nil || s.matchesOne("arn:*") }
+
+// AnyResourceOf reports whether the statement is about every resource of a
+// service, or every one but some. Services differ in whether their ARNs have a
+// region and an account.
+func (s *Statement) AnyResourceOf(service string) bool {
+	arn := "arn:aws:" + service
+	return s.AnyResource() || s.matchesOne(arn+":*", arn+":::*", arn+"::*:*", arn+":*:*:*")
+}
+
+func (s *Statement) matchesOne(arns ...string) bool {
+	return slices.ContainsFunc(s.Resources, func(p string) bool {
+		return slices.ContainsFunc(arns, func(arn string) bool { return Match(p, arn) })
+	})
+}
+
+// RequiresMFA reports whether the statement holds only for requests that were
+// signed with a second factor.
+func (s *Statement) RequiresMFA() bool {
+	return slices.ContainsFunc(s.Conditions, Condition.requiresMFA)
+}
+
+func (c Condition) requiresMFA() bool {
+	switch {
+	case c.is("Bool", "aws:MultiFactorAuthPresent"):
+		return all(c.Values, "true")
+	case c.is("NumericLessThan", "aws:MultiFactorAuthAge"), c.is("NumericLessThanEquals", "aws:MultiFactorAuthAge"):
+		return len(c.Values) > 0
+	case c.is("Null", "aws:MultiFactorAuthAge"):
+		return all(c.Values, "false")
+	}
+	return false
+}
+
+// holds says whether the conditions of an Allow are met by a request that was
+// signed with a second factor.
+func (s *Statement) holds(r Request) Answer {
+	out := Yes
+	for _, c := range s.Conditions {
+		switch {
+		case c.requiresMFA():
+		case strings.EqualFold(c.Key, "iam:PassedToService") && r.PassedTo != "" && c.plainString():
+			out = both(out, answer(slices.ContainsFunc(c.Values, func(v string) bool { return Match(v, r.PassedTo) })))
+		default:
+			out = both(out, Unclear)
+		}
+	}
+	return out
+}
+
+// plainString reports whether the condition holds if the key has one of the
+// values, read as patterns: nothing that a service is called has a * in it.
+func (c Condition) plainString() bool {
+	operator := strings.TrimSuffix(strings.ToLower(c.Operator), "ifexists")
+	return operator == "stringequals" || operator == "stringlike"
+}
+
+func (c Condition) is(operator, key string) bool {
+	return strings.EqualFold(c.Operator, operator) && strings.EqualFold(c.Key, key)
+}
+
+func all(values []string, want string) bool {
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return !strings.EqualFold(v, want) })
+}
+
+// WithoutMFA says how a statement with this as its only condition treats
+// requests without a second factor: everything, or everything but those of
+// access keys, where the key is missing.
+func (s *Statement) WithoutMFA() (consoles, accessKeys bool) {
+	if len(s.Conditions) != 1 {
+		return false, false
+	}
+	c := s.Conditions[0]
+	switch {
+	case c.is("BoolIfExists", "aws:MultiFactorAuthPresent") && all(c.Values, "false"):
+		return true, true
+	case c.is("Bool", "aws:MultiFactorAuthPresent") && all(c.Values, "false"):
+		return true, false
+	}
+	return false, false
+}
+
+// Everybody reports whether the statement's principals are all there are.
+func (s *Statement) Everybody() bool {
+	return slices.ContainsFunc(s.Principals, func(p Principals) bool {
+		return (p.Kind == "*" || p.Kind == "AWS") && slices.Contains(p.IDs, "*")
+	})
+}
