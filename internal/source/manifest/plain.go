@@ -326,7 +326,8 @@ func (p *plainParser) flowValue(s string, depth int) (rest string, ok bool) {
 	return rest, word != ""
 }
 
-// field returns the scalar of a field of the root, "" if it has none.
+// field returns the scalar of a field of the root, "" if it has none. It is a
+// copy, for what is kept of it would keep the whole document in memory.
 func (p *plainParser) field(name string) string {
 	for i := 1; i < len(p.nodes); {
 		value := p.nodes[i+1]
@@ -335,7 +336,7 @@ func (p *plainParser) field(name string) string {
 			continue
 		}
 		if p.nodes[i].text == name {
-			return value.text
+			return strings.Clone(value.text)
 		}
 		i += 2
 	}
