@@ -4,9 +4,13 @@ export PATH := $(CURDIR)/.cache/python/bin:$(PATH)
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
+# Without it kustomize could load Go plugins, for whose sake the linker keeps
+# everything: some hundred megabytes. docs/design/size.md
+TAGS := kustomize_disable_go_plugin_support
+
 # Stamping fails the build in a clone that belongs to another user, as in many
 # containers; the version comes from git here, or from nowhere.
-export GOFLAGS := $(GOFLAGS) -buildvcs=false
+export GOFLAGS := $(GOFLAGS) -buildvcs=false -tags=$(TAGS)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 GO    ?= go

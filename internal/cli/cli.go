@@ -136,6 +136,7 @@ type app struct {
 }
 
 func (a *app) root() *cobra.Command {
+	printVersion := false
 	root := &cobra.Command{
 		Use:   "eksafe",
 		Short: "How secure is my application when it is deployed in the public cloud?",
@@ -145,7 +146,6 @@ names what to change, with file and line.`,
 		Example: `  eksafe audit ./manifests          # a folder of manifests or templates
   eksafe audit --kube               # the cluster of the current context
   eksafe audit --kube --aws         # the cluster and its account, as one`,
-		Version: Version(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -153,15 +153,23 @@ names what to change, with file and line.`,
 			return a.unknownCommand(cmd, args[0])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := io.WriteString(a.Stdout, firstSteps)
+			text := firstSteps
+			if printVersion {
+				text = "eksafe " + Version() + "\n"
+			}
+			_, err := io.WriteString(a.Stdout, text)
 			return err
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.setLog(cmd) },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 	}
-	root.SetVersionTemplate("eksafe {{.Version}}\n")
-	root.SetHelpTemplate(helpTemplate)
+	root.Flags().BoolVarP(&printVersion, "version", "v", false, "version for eksafe")
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		if err := writeHelp(cmd.OutOrStdout(), cmd); err != nil {
+			cmd.PrintErrln(err)
+		}
+	})
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help [COMMAND]", Short: "Help about a command",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -196,21 +204,6 @@ Three things to try:
   eksafe audit --kube --aws    the cluster together with its AWS account
 
 It only reads. eksafe --help lists all commands.
-`
-
-// helpTemplate begins with examples: people copy before they read.
-const helpTemplate = `{{with .Example}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
-
-{{end}}Usage: {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
-{{if .HasAvailableSubCommands}}
-Commands:
-{{range .Commands}}{{if .IsAvailableCommand}}  {{rpad .Name .NamePadding}}  {{.Short}}
-{{end}}{{end}}{{end}}
-Flags:
-{{.LocalFlags.FlagUsagesWrapped 100 | trimTrailingWhitespaces}}{{if .HasAvailableInheritedFlags}}
-{{.InheritedFlags.FlagUsagesWrapped 100 | trimTrailingWhitespaces}}{{end}}
 `
 
 func (a *app) unknownCommand(cmd *cobra.Command, name string) error {

@@ -1,14 +1,11 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"crypto/sha256"
-	_ "embed" // the page's parts
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"slices"
@@ -20,75 +17,18 @@ import (
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
-var (
-	//go:embed html/page.tmpl
-	pageTemplate string
-	//go:embed html/page.css
-	pageStyle string
-	//go:embed html/page.js
-	pageScript string
-)
-
 // WriteHTML writes the report as one page that needs nothing else: no request
 // leaves it, and it runs no script but its own. Whatever comes from the input
 // is text to it.
 func (r *Report) WriteHTML(w io.Writer) error {
-	t, err := template.New("page").Parse(pageTemplate)
-	if err != nil {
-		return fmt.Errorf("parsing the page's template: %w", err)
-	}
 	p, err := r.page()
 	if err != nil {
 		return err
 	}
-	buf := bufio.NewWriterSize(w, 1<<16)
-	if err := t.Execute(buf, p); err != nil {
-		return fmt.Errorf("writing the page: %w", err)
-	}
-	return buf.Flush()
+	return p.write(newMarkupWriter(w))
 }
 
-// page is what the template shows without its script.
-type page struct {
-	Policy    string // content security policy
-	Style     template.CSS
-	Script    template.JS
-	Data      template.JS // what the script shows
-	Title     string
-	Headline  string
-	Generated string
-	Version   string
-	Command   string
-	Sources   []pageSource
-	Bar       []barPart
-	Severity  []severityCount
-	Totals    []verdictCount
-	Remarks   []remark
-	Unknown   []gapGroup
-	Problems  []string
-	Ignored   []string
-	Text      string // for readers without scripts
-}
-
-// pageSource is what a source read, the kinds that it found none of apart.
-type pageSource struct {
-	Name     string
-	Kind     estate.SourceKind
-	Coverage []estate.Coverage
-	None     []string
-}
-
-type barPart struct {
-	Class, Word, Symbol string
-	Count               int
-	Figure              string
-}
-
-type severityCount struct{ Name, Figure string }
-
-type verdictCount struct{ Class, Word, Figure string }
-
-func hash(s string) string {
+func hash(s markup) string {
 	sum := sha256.Sum256([]byte(s))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
@@ -108,9 +48,7 @@ func (r *Report) page() (*page, error) {
 	c := r.count()
 	p := &page{
 		Policy:    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + hash(pageStyle) + "; script-src " + hash(pageScript),
-		Style:     template.CSS(pageStyle),
-		Script:    template.JS(pageScript),
-		Data:      template.JS(data),
+		Data:      markup(data), // JSON as Go writes it holds no <, > or &
 		Generated: r.GeneratedAt.UTC().Format(time.RFC3339),
 		Version:   r.ToolVersion,
 		Command:   r.command(),

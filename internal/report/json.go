@@ -134,6 +134,7 @@ func writeResult(out *jsonWriter, res *control.Result) {
 type jsonWriter struct {
 	w      *bufio.Writer
 	part   bytes.Buffer
+	lines  []byte // the part, indented
 	enc    *json.Encoder
 	indent string
 	fields int // of the current object
@@ -149,11 +150,61 @@ func (j *jsonWriter) value(v any) {
 		return
 	}
 	j.part.Reset()
-	j.enc.SetIndent(j.indent, "  ")
 	if j.err = j.enc.Encode(v); j.err != nil {
 		return
 	}
-	j.w.Write(bytes.TrimRight(j.part.Bytes(), "\n"))
+	j.lines = appendIndented(j.lines[:0], bytes.TrimSuffix(j.part.Bytes(), []byte("\n")), j.indent)
+	j.w.Write(j.lines)
+}
+
+// appendIndented does what json.Indent does, of JSON that is known to be valid
+// and compact: validating it again took more time than making it.
+func appendIndented(b, compact []byte, prefix string) []byte {
+	depth := 0
+	newline := func() {
+		b = append(append(b, '\n'), prefix...)
+		for range depth {
+			b = append(b, "  "...)
+		}
+	}
+	for i := 0; i < len(compact); {
+		c := compact[i]
+		switch c {
+		case '"':
+			end := i + 1
+			for compact[end] != '"' {
+				if compact[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			b = append(b, compact[i:end+1]...)
+			i = end + 1
+			continue
+		case '{', '[':
+			b = append(b, c)
+			if next := compact[i+1]; next == '}' || next == ']' {
+				b = append(b, next)
+				i += 2
+				continue
+			}
+			depth++
+			newline()
+		case '}', ']':
+			depth--
+			newline()
+			b = append(b, c)
+		case ',':
+			b = append(b, c)
+			newline()
+		case ':':
+			b = append(b, ": "...)
+		default:
+			b = append(b, c)
+		}
+		i++
+	}
+	return b
 }
 
 // nested writes what stands between two brackets, further in.

@@ -23,6 +23,9 @@ func (r *fileReader) document(doc []byte, line int) {
 		r.out.ignore(apiVersion, kind)
 		return
 	}
+	if r.plainDocument(doc, line) {
+		return
+	}
 	if !utf8.Valid(doc) {
 		r.out.problem(estate.Problem{File: r.name, Line: line + badLine(doc), What: "not UTF-8", Remedy: "save the file as UTF-8"})
 		return

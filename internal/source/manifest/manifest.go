@@ -280,6 +280,7 @@ type fileReader struct {
 	out       *fileResult
 	json      []byte
 	walker    walker
+	plain     plainParser
 	templated bool // a Helm template was reported
 }
 
