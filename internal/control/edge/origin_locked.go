@@ -166,8 +166,9 @@ func headerInACL(s *control.Subject, lb *trace.LoadBalancer, secret func(string)
 	if a == nil {
 		return false, false
 	}
-	return a.confined(func(st estate.Statement) bool {
+	confined = a.confined(func(st estate.Statement) bool {
 		b := st.ByteMatchStatement
 		return b != nil && b.FieldToMatch == "SingleHeader" && b.PositionalConstraint == "EXACTLY" && !b.MatchesAll && secret(b.Header)
-	}), true
+	})
+	return confined, confined || !a.unread()
 }

@@ -102,7 +102,7 @@ func judgeAllowlist(s *control.Subject, e entry) {
 	}
 	fences := []fence{webACLFence(s, e, clients)}
 	if lb := e.balancer; lb != nil {
-		fences = append(fences, securityGroupFence(s, lb, clients), declaredFence(lb, clients), listenerFence(s, lb, clients))
+		fences = append(fences, securityGroupFence(s, lb, clients), declaredFence(s, lb, clients), listenerFence(s, lb, clients))
 	}
 	unknown := ""
 	var holes []hole
@@ -155,6 +155,9 @@ func webACLFence(s *control.Subject, e entry, clients []netip.Prefix) (f fence) 
 		return st.IPSetReferenceStatement != nil
 	})
 	if !f.closed {
+		if a.unread() {
+			f.unknown = "the rules of a rule group of web ACL " + a.Name + " were not read; allow wafv2:GetRuleGroup"
+		}
 		return f
 	}
 	for _, ref := range sets {
@@ -234,8 +237,17 @@ func private(p netip.Prefix) bool {
 // declaredFence says whether the security group that the controller will make
 // lets in clients only. A group of one's own takes its place, and its rules
 // are not to be seen before.
-func declaredFence(lb *trace.LoadBalancer, clients []netip.Prefix) (f fence) {
-	if lb.Actual != nil || len(lb.InboundCIDRs) == 0 {
+func declaredFence(s *control.Subject, lb *trace.LoadBalancer, clients []netip.Prefix) (f fence) {
+	if lb.Actual != nil {
+		return f
+	}
+	for _, d := range lb.DeclaredBy {
+		ing, ok := control.Find(s, estate.Ingresses, d.Subject.ID)
+		if ok && ing.Object.Annotations["alb.ingress.kubernetes.io/security-groups"] != "" {
+			f.unknown = "it will have security groups of its own; read it live (--aws)"
+		}
+	}
+	if len(lb.InboundCIDRs) == 0 {
 		return f
 	}
 	for _, c := range lb.InboundCIDRs {
@@ -250,6 +262,10 @@ func declaredFence(lb *trace.LoadBalancer, clients []netip.Prefix) (f fence) {
 // listenerFence says whether the rules of the listeners forward for clients
 // only.
 func listenerFence(s *control.Subject, lb *trace.LoadBalancer, clients []netip.Prefix) (f fence) {
+	if lb.Actual != nil && !(s.Read(estate.Listeners.Kind) && s.Read(estate.ListenerRules.Kind)) {
+		f.unknown = "its listener rules were not read; allow elasticloadbalancing:DescribeRules"
+		return f
+	}
 	f.closed = forwardsOnly(s, lb, func(c estate.RuleCondition) bool {
 		return c.Field == "source-ip" && len(c.Values) > 0 && !slices.ContainsFunc(c.Values, func(v string) bool {
 			p, ok := parseNetwork(v)

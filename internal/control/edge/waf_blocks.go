@@ -20,11 +20,14 @@ var wafBlocks = &control.Control{
 
 func judgeBlocks(s *control.Subject, _ entry, a *acl) {
 	gate, open := a.openGate(s)
-	if after := ruleSetAfter(a, gate); open && after != "" {
+	after := ruleSetAfter(a, gate)
+	past := open && after != ""
+	if past {
 		st := a.steps[gate]
 		s.FailAt(st.place(st.field), "rule %s allows whatever is asked before rule set %s is asked", st.rule.Name, after)
 	}
-	blocks := a.DefaultAction.Or("") == "Block"
+	def, defaultKnown := a.DefaultAction.Get()
+	blocks := def == "Block" && !open
 	var unread []string
 	counted := false
 	for i, st := range a.steps {
@@ -48,6 +51,9 @@ func judgeBlocks(s *control.Subject, _ entry, a *acl) {
 		case st.group != nil && st.action == "Count" && st.field == "overrideAction":
 			s.FailAt(st.place("overrideAction"), "rule group %s only counts: it blocks no request", st.group.Name)
 			counted = true
+		case st.action == "Allow" && i < gate && unreadSet(s, st.rule.Statement) != "":
+			s.Unknownf("whom rule %s of web ACL %s allows is not known: IP set %s was not read", st.rule.Name, a.Name, estate.ShortName(unreadSet(s, st.rule.Statement)))
+			return
 		case stops(st.action) && i < gate && spanOf(s, st.rule.Statement) != none:
 			blocks = true
 		}
@@ -55,7 +61,10 @@ func judgeBlocks(s *control.Subject, _ entry, a *acl) {
 	switch {
 	case len(unread) > 0:
 		s.Unknownf("what rule group %s of web ACL %s does is not known; allow wafv2:GetRuleGroup and wafv2:DescribeManagedRuleGroup", strings.Join(unread, ", "), a.Name)
-	case !blocks && !counted && !open:
+	case blocks || counted || past:
+	case !open && !defaultKnown:
+		s.Unknownf("the default action of web ACL %s is not known; allow wafv2:GetWebACL", a.Name)
+	default:
 		s.FailAt(a.place("rules"), "web ACL %s has no rule that blocks", a.Name)
 	}
 }

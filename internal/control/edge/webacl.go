@@ -298,6 +298,32 @@ func networks(s *control.Subject, st estate.Statement) (nets []netip.Prefix, kno
 	return nets, true
 }
 
+// unreadSet returns an IP set that a statement asks and nobody read, "" if
+// there is none.
+func unreadSet(s *control.Subject, st estate.Statement) string {
+	if ref := st.IPSetReferenceStatement; ref != nil {
+		if _, known := networks(s, st); !known {
+			return ref.Arn
+		}
+		return ""
+	}
+	var parts []estate.Statement
+	switch {
+	case st.AndStatement != nil:
+		parts = st.AndStatement.Statements
+	case st.OrStatement != nil:
+		parts = st.OrStatement.Statements
+	case st.NotStatement != nil:
+		parts = []estate.Statement{st.NotStatement.Statement}
+	}
+	for _, p := range parts {
+		if set := unreadSet(s, p); set != "" {
+			return set
+		}
+	}
+	return ""
+}
+
 func parseNetwork(s string) (netip.Prefix, bool) {
 	s = strings.TrimSpace(s)
 	if !strings.Contains(s, "/") {
@@ -389,6 +415,11 @@ func (a *acl) confined(part func(estate.Statement) bool) bool {
 		}
 	}
 	return a.DefaultAction.Or("") == "Block"
+}
+
+// unread reports whether what a rule group does is not known.
+func (a *acl) unread() bool {
+	return slices.ContainsFunc(a.steps, func(st step) bool { return st.unread && !st.counts() })
 }
 
 // inside reports whether a statement matches only requests that part
