@@ -117,7 +117,8 @@ func readACL(s *control.Subject, w *estate.WebACL) *acl {
 		return nil
 	}
 	rules, known := w.Rules.Get()
-	if !known {
+	// A statement has one member: none means that nobody read it.
+	if !known || slices.ContainsFunc(rules, func(r estate.Rule) bool { return r.Statement == estate.Statement{} }) {
 		return nil
 	}
 	a := &acl{WebACL: w, rules: rules}
