@@ -182,6 +182,10 @@ func (s *Subject) Unknownf(format string, args ...any) {
 // does not count.
 func (s *Subject) NotApplicable() { s.skipped = true }
 
+// NotWanted says that users declare the requirement as none of theirs, and how:
+// what they declare holds for the whole estate, so no subject counts.
+func (s *Subject) NotWanted(why string) { s.skipped, s.rec.why = true, why }
+
 // Expected says that the subject misses the requirement by design: a workload
 // of AWS or the platform that must run so. It is reported in one line and does
 // not count.

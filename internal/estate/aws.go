@@ -337,6 +337,7 @@ type LoadBalancer struct {
 	SecurityGroups         []string              `json:"securityGroups,omitempty"`
 	LoadBalancerAttributes Optional[[]Attribute] `json:"loadBalancerAttributes,omitzero"`
 	VpcId                  string                `json:"vpcId,omitempty" cfn:"-"` // elasticloadbalancing:DescribeLoadBalancers
+	IpAddressType          Optional[string]      `json:"ipAddressType,omitzero"`  // ipv4, dualstack, dualstack-without-public-ipv4
 }
 
 // Listener is AWS::ElasticLoadBalancingV2::Listener.
@@ -370,10 +371,13 @@ type ListenerRule struct {
 	Actions     []Action        `json:"actions,omitempty"`
 }
 
-// RuleCondition limits a rule to requests.
+// RuleCondition limits a rule to requests. The values of a header may be
+// secrets by which a load balancer knows its clients: of http-header Values is
+// the header's name alone.
 type RuleCondition struct {
-	Field  string   `json:"field"` // host-header, path-pattern, http-header, source-ip …
-	Values []string `json:"values,omitempty"`
+	Field    string   `json:"field"` // host-header, path-pattern, http-header, source-ip …
+	Values   []string `json:"values,omitempty"`
+	AnyValue bool     `json:"anyValue,omitempty" cfn:"-"` // of http-header: one of the values is "*"
 }
 
 // Action is what a listener does with a request.
@@ -508,7 +512,8 @@ type DistributionConfig struct {
 	CacheBehaviors       []CacheBehavior      `json:"cacheBehaviors,omitempty"`
 	ViewerCertificate    ViewerCertificate    `json:"viewerCertificate"`
 	WebACLId             Optional[string]     `json:"webACLId,omitzero"` // known and empty: none
-	Logging              Optional[bool]       `json:"logging,omitzero"`  // whether standard logging is on; cloudfront:ListDistributions does not tell
+	IPV6Enabled          Optional[bool]       `json:"ipv6Enabled,omitzero"`
+	Logging              Optional[bool]       `json:"logging,omitzero"` // whether standard logging is on; cloudfront:ListDistributions does not tell
 }
 
 // DistributionOrigin is where a distribution fetches from.

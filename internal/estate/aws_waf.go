@@ -59,6 +59,7 @@ type ManagedRuleGroupStatement struct {
 	ExcludedRules       []string             `json:"excludedRules,omitempty"` // only count
 	RuleActionOverrides []RuleActionOverride `json:"ruleActionOverrides,omitempty"`
 	ScopeDownStatement  *Statement           `json:"scopeDownStatement,omitempty"`
+	Rules               Optional[[]string]   `json:"rules,omitzero" cfn:"-"` // wafv2:DescribeManagedRuleGroup: the names of all its rules
 }
 
 // RuleGroupReferenceStatement runs a rule group of one's own.
@@ -86,6 +87,7 @@ type RateBasedStatement struct {
 	Limit               int        `json:"limit"`                         // requests in the window
 	EvaluationWindowSec int        `json:"evaluationWindowSec,omitempty"` // 0: AWS's default of 300
 	AggregateKeyType    string     `json:"aggregateKeyType,omitempty"`    // IP, FORWARDED_IP, CUSTOM_KEYS, CONSTANT
+	CustomKeys          []string   `json:"customKeys,omitempty" cfn:"-"`  // of CUSTOM_KEYS, their members' names: IP, ForwardedIP, Header …
 	ScopeDownStatement  *Statement `json:"scopeDownStatement,omitempty"`
 }
 

@@ -75,7 +75,7 @@ func (g *Graph) predictGateway(gw *gateway, typ string, configs []*lbConfig, rou
 	lb := &LoadBalancer{
 		Type: typ, Predicted: true, Attributes: map[string]string{}, DeclaredBy: []Place{self("spec")},
 		Scheme: estate.Known("internal"), SchemeAt: self("spec.infrastructure"),
-		WebACL: estate.Known(""), WebACLAt: self("spec.infrastructure"),
+		WebACL: estate.Known(""), WebACLAt: self("spec.infrastructure"), AttributesAt: self("spec.infrastructure"),
 		Ref: estate.Ref{
 			Kind: "LoadBalancer", Name: gw.Object.Namespace + "-" + gw.Object.Name,
 			ID: "predicted:gateway/" + gw.Object.Namespace + "/" + gw.Object.Name,
@@ -96,9 +96,13 @@ func (g *Graph) predictGateway(gw *gateway, typ string, configs []*lbConfig, rou
 		if spec.WAFv2 != nil {
 			lb.WebACL, lb.WebACLAt = estate.Known(spec.WAFv2.ACL), at("wafV2.webACL")
 		}
+		if len(spec.SourceRanges) > 0 {
+			lb.InboundCIDRs = spec.SourceRanges
+		}
 		if spec.LoadBalancerName != "" {
 			lb.Ref.Name = spec.LoadBalancerName
 		}
+		lb.AttributesAt = at("loadBalancerAttributes")
 		for _, a := range spec.LoadBalancerAttributes {
 			lb.Attributes[a.Key] = a.Value
 		}

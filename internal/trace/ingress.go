@@ -90,6 +90,12 @@ func (g *Graph) classify(ing *ingress) classification {
 	return classification{alb: className == "alb", known: className != "", class: className}
 }
 
+// IngressParameters returns the parameters of the class of an Ingress that an
+// ALB controller serves, nil if it has none or they were not read.
+func (g *Graph) IngressParameters(ing *estate.Resource[networkingv1.Ingress]) *estate.Resource[estate.IngressClassParams] {
+	return g.classify(ing).param
+}
+
 // ingresses predicts a load balancer for every Ingress or group.
 func (g *Graph) ingresses() {
 	groups := map[string][]member{}
@@ -134,6 +140,7 @@ func (g *Graph) predictALB(key string, members []member) *LoadBalancer {
 	}
 	lb.Scheme, lb.SchemeAt = estate.Known("internal"), first.place("scheme")
 	lb.WebACL, lb.WebACLAt = estate.Known(""), first.place("wafv2-acl-arn")
+	lb.AttributesAt = first.place("load-balancer-attributes")
 	redirectTo, redirectAt := int32(0), Place{}
 	for _, m := range members {
 		lb.Auto = lb.Auto || m.auto
@@ -168,7 +175,7 @@ func (g *Graph) predictALB(key string, members []member) *LoadBalancer {
 			}
 		}
 		for _, a := range p.LoadBalancerAttributes {
-			lb.Attributes[a.Key] = a.Value
+			lb.Attributes[a.Key], lb.AttributesAt = a.Value, m.paramsPlace("loadBalancerAttributes")
 		}
 		if v, ok := m.annotation("load-balancer-attributes"); ok {
 			for k, v := range keyValues(v) {
@@ -178,6 +185,7 @@ func (g *Graph) predictALB(key string, members []member) *LoadBalancer {
 			}
 		}
 	}
+	lb.InboundCIDRs = inboundCIDRs(members)
 	lb.Ref = estate.Ref{Kind: "LoadBalancer", Name: displayName, ID: "predicted:" + key}
 	for _, m := range members {
 		g.predictListeners(lb, m)
@@ -193,6 +201,25 @@ func (g *Graph) predictALB(key string, members []member) *LoadBalancer {
 		}
 	}
 	return lb
+}
+
+// inboundCIDRs returns the networks that the members let in, none if one of them
+// does not limit them or brings security groups of its own.
+func inboundCIDRs(members []member) []string {
+	var out []string
+	for _, m := range members {
+		cidrs := m.spec().InboundCIDRs
+		if v, ok := m.annotation("inbound-cidrs"); ok && len(cidrs) == 0 {
+			cidrs = commaList(v)
+		}
+		_, groups := m.annotation("security-groups")
+		_, prefixes := m.annotation("security-group-prefix-lists")
+		if len(cidrs) == 0 || groups || prefixes || len(m.spec().PrefixListsIDs) > 0 {
+			return nil
+		}
+		out = union(out, cidrs)
+	}
+	return out
 }
 
 func groupOrder(m member) int {

@@ -155,6 +155,9 @@ func (g *Graph) joinReal(lb *LoadBalancer, real *estate.LoadBalancer) {
 	} else {
 		lb.WebACL = estate.Optional[string]{}
 	}
+	if lb.AttributesAt.Subject.IsZero() {
+		lb.AttributesAt = placeOf(estate.LoadBalancers, real, "loadBalancerAttributes")
+	}
 	if lb.WebACLAt.Subject.IsZero() {
 		lb.WebACLAt = placeOf(estate.LoadBalancers, real, "")
 	}

@@ -9,6 +9,7 @@ package trace
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -135,7 +136,11 @@ type LoadBalancer struct {
 	WebACL   estate.Optional[string]
 	WebACLAt Place
 	// Attributes are load balancer attributes by key, as far as they are known.
-	Attributes map[string]string
+	Attributes   map[string]string
+	AttributesAt Place // where one would be set
+	// InboundCIDRs are the only networks that the security group lets in which
+	// the controller will make; none where it lets in others, or none is made.
+	InboundCIDRs []string
 
 	entries []entry
 	origins []origin
@@ -164,6 +169,18 @@ func (l *LoadBalancer) self() Place {
 		p.Origin = &l.Classic.Origin
 	}
 	return p
+}
+
+// Distributions returns the enabled distributions that fetch from the load
+// balancer, in their order in the estate.
+func (l *LoadBalancer) Distributions() []estate.Ref {
+	var out []estate.Ref
+	for _, o := range l.origins {
+		if !slices.Contains(out, o.view.To) {
+			out = append(out, o.view.To)
+		}
+	}
+	return out
 }
 
 // Name returns a name for people: "ALB shop-web".

@@ -6,5 +6,16 @@ import "github.com/eksafe/eksafe/internal/control"
 
 // Controls lists the controls of this package by name.
 var Controls = []*control.Control{
+	albHardened,
 	albWAF,
+	cloudfrontRoute53,
+	originLocked,
+	shieldAdvanced,
+	wafAllowlist,
+	wafBlocklist,
+	wafBlocks,
+	wafLogs,
+	wafManagedRules,
+	wafPinned,
+	wafRate,
 }

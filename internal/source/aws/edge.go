@@ -251,8 +251,9 @@ func distribution(d *cftypes.DistributionSummary) *estate.Distribution {
 		Id:         text(d.Id),
 		DomainName: text(d.DomainName),
 		DistributionConfig: estate.DistributionConfig{
-			Enabled:  opt(d.Enabled),
-			WebACLId: estate.Known(text(d.WebACLId)),
+			Enabled:     opt(d.Enabled),
+			WebACLId:    estate.Known(text(d.WebACLId)),
+			IPV6Enabled: opt(d.IsIPV6Enabled),
 		},
 	}
 	c := &out.DistributionConfig

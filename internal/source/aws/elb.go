@@ -69,6 +69,7 @@ func loadBalancer(b *elbtypes.LoadBalancer) *estate.LoadBalancer {
 		DNSName:        text(b.DNSName),
 		SecurityGroups: list(b.SecurityGroups),
 		VpcId:          text(b.VpcId),
+		IpAddressType:  enum(b.IpAddressType),
 	}
 	for _, z := range b.AvailabilityZones {
 		if z.SubnetId != nil {
@@ -177,7 +178,10 @@ func listenerRule(rule *elbtypes.Rule, listener string) *estate.ListenerRule {
 		out.Priority = estate.Known(n)
 	}
 	for _, c := range rule.Conditions {
-		out.Conditions = append(out.Conditions, estate.RuleCondition{Field: text(c.Field), Values: conditionValues(&c)})
+		out.Conditions = append(out.Conditions, estate.RuleCondition{
+			Field: text(c.Field), Values: conditionValues(&c),
+			AnyValue: c.HttpHeaderConfig != nil && slices.Contains(c.HttpHeaderConfig.Values, "*"),
+		})
 	}
 	slices.SortFunc(out.Conditions, func(a, b estate.RuleCondition) int {
 		return cmp.Or(cmp.Compare(a.Field, b.Field), slices.Compare(a.Values, b.Values))

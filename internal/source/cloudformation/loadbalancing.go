@@ -1,6 +1,8 @@
 package cloudformation
 
 import (
+	"slices"
+
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
@@ -20,6 +22,7 @@ func readLoadBalancer(res *resource) {
 		Subnets:                p.refs("Subnets"),
 		SecurityGroups:         p.refs("SecurityGroups"),
 		LoadBalancerAttributes: p.attributes("LoadBalancerAttributes", "Key"),
+		IpAddressType:          p.text("IpAddressType"),
 	}, nil)
 }
 
@@ -120,9 +123,15 @@ func readListenerRule(res *resource) {
 	for _, c := range conditions {
 		condition := estate.RuleCondition{Field: c.plain("Field"), Values: c.refs("Values")}
 		for _, config := range []string{
-			"HostHeaderConfig", "PathPatternConfig", "SourceIpConfig", "HttpRequestMethodConfig", "HttpHeaderConfig",
+			"HostHeaderConfig", "PathPatternConfig", "SourceIpConfig", "HttpRequestMethodConfig",
 		} {
 			condition.Values = append(condition.Values, c.in(config).refs("Values")...)
+		}
+		// A header that a CDN proves itself by is a secret: its name is enough.
+		if c.has("HttpHeaderConfig") {
+			header := c.in("HttpHeaderConfig")
+			condition.Values = []string{header.plain("HttpHeaderName")}
+			condition.AnyValue = slices.Contains(header.refs("Values"), "*")
 		}
 		rule.Conditions = append(rule.Conditions, condition)
 	}
@@ -237,6 +246,7 @@ func readDistribution(res *resource) {
 		DefaultCacheBehavior: cacheBehavior(c.in("DefaultCacheBehavior")),
 		WebACLId:             c.refOrNone("WebACLId"),
 		Logging:              estate.Known(c.has("Logging")),
+		IPV6Enabled:          c.bool("IPV6Enabled"),
 	}
 	origins, _ := c.each("Origins")
 	for _, o := range origins {

@@ -42,6 +42,9 @@ func TestWhatResourcesBecome(t *testing.T) {
 		{"listener rule", `
   R: {Type: AWS::ElasticLoadBalancingV2::ListenerRule, Properties: {ListenerArn: l, Priority: 3, Conditions: [{Field: host-header, HostHeaderConfig: {Values: [a]}}], Actions: [{Type: forward, ForwardConfig: {TargetGroups: [{TargetGroupArn: t, Weight: 1}]}}]}}`, "ListenerRule",
 			`{"actions":[{"forwardConfig":{"targetGroups":[{"targetGroupArn":"t","weight":1}]},"type":"forward"}],"conditions":[{"field":"host-header","values":["a"]}],"listenerArn":"l","priority":3}`},
+		{"listener rule with a secret header", `
+  R: {Type: AWS::ElasticLoadBalancingV2::ListenerRule, Properties: {ListenerArn: l, Priority: 3, Conditions: [{Field: http-header, HttpHeaderConfig: {HttpHeaderName: x-origin-verify, Values: [hunter2, "*"]}}], Actions: [{Type: fixed-response}]}}`, "ListenerRule",
+			`{"actions":[{"type":"fixed-response"}],"conditions":[{"anyValue":true,"field":"http-header","values":["x-origin-verify"]}],"listenerArn":"l","priority":3}`},
 		{"target group", `
   R: {Type: AWS::ElasticLoadBalancingV2::TargetGroup, Properties: {Protocol: HTTPS, Port: 8443, TargetType: ip}}`, "TargetGroup",
 			`{"healthCheckProtocol":"HTTP","name":"R","port":8443,"protocol":"HTTPS","protocolVersion":"HTTP1","targetType":"ip"}`},
