@@ -35,6 +35,7 @@ type Scope struct {
 type Owner struct {
 	Namespaces []string `yaml:"namespaces"`
 	Team       string   `yaml:"team"`
+	Subjects   []string `yaml:"subjects"` // users and groups of RBAC that are the team's; patterns
 }
 
 // Clients are networks from which the clients of some entries come. Where the
