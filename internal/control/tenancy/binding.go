@@ -170,6 +170,9 @@ func shipped(name string) *role {
 // group, of whatever name. It is Kubernetes that matches them.
 func (r rule) covers(verb, group, resource string) bool {
 	p := r.PolicyRule
+	if !slices.Contains(p.Verbs, verb) && !slices.Contains(p.Verbs, rbacv1.VerbAll) {
+		return false // most rules; to ask is not free
+	}
 	p.ResourceNames = nil
 	ok, _ := validation.Covers([]rbacv1.PolicyRule{p}, []rbacv1.PolicyRule{{
 		Verbs: []string{verb}, APIGroups: []string{group}, Resources: []string{resource},

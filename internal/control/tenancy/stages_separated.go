@@ -27,6 +27,22 @@ var stagesSeparated = &control.Control{
 type principals struct {
 	bindings []*binding
 	early    map[string]string // principal to namespace
+	first    *string           // of all namespaces before production, by name
+}
+
+// firstEarly returns a namespace before production, "" if none is known. The
+// namespaces are those that b knows, as all bindings do.
+func (p *principals) firstEarly(c *config.Config, b *binding) string {
+	if p.first == nil {
+		p.first = new(string)
+		for _, name := range slices.Sorted(maps.Keys(b.homes)) {
+			if b.before(c, name) {
+				*p.first = name
+				break
+			}
+		}
+	}
+	return *p.first
 }
 
 func (p *principals) earlyNamespace(c *config.Config, principal string) string {
@@ -108,10 +124,8 @@ func (b *binding) early(c *config.Config, who rbacv1.Subject) string {
 	_, all := anyone(who)
 	switch {
 	case all, account && namespace == "":
-		for _, name := range slices.Sorted(maps.Keys(b.homes)) {
-			if b.before(c, name) {
-				return name
-			}
+		if first := b.others.firstEarly(c, b); first != "" {
+			return first
 		}
 	case account && b.before(c, namespace):
 		return namespace
