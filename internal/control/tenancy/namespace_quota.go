@@ -31,8 +31,7 @@ var compute = []corev1.ResourceName{
 }
 
 func judgeQuota(s *control.Subject, n *namespace) {
-	// Every cluster has the namespace default, used or not.
-	if n.name == "default" && len(n.workloads) == 0 {
+	if len(n.workloads) == 0 {
 		s.NotApplicable()
 		return
 	}
