@@ -67,8 +67,8 @@ func listBindings(g *trace.Graph) []*binding {
 	var out []*binding
 	add := func(place trace.Place, namespace string, subjects []rbacv1.Subject, ref rbacv1.RoleRef) {
 		b := &binding{place: place, namespace: namespace, subjects: subjects, ref: ref, homes: homes, others: shared}
-		if b.role = roles[roleKey(namespace, ref)]; b.role == nil && ref.Kind == "ClusterRole" {
-			b.role = shipped(ref.Name)
+		if b.role = roles[roleKey(namespace, ref)]; b.role == nil {
+			b.role = shipped(namespace, ref)
 		}
 		out = append(out, b)
 	}
@@ -146,24 +146,31 @@ func newRole(name string, place trace.Place, meta metav1.ObjectMeta, rules []rba
 // shipped returns a role that every cluster has and no file shows, with the
 // rights by which it is judged: those that the documentation of Kubernetes
 // names. view reads no Secrets.
-func shipped(name string) *role {
-	grant := func(verbs []string, resources ...string) rule {
-		return rule{PolicyRule: rbacv1.PolicyRule{Verbs: verbs, APIGroups: []string{""}, Resources: resources}}
+func shipped(namespace string, ref rbacv1.RoleRef) *role {
+	grant := func(group string, verbs []string, resources ...string) rule {
+		return rule{PolicyRule: rbacv1.PolicyRule{Verbs: verbs, APIGroups: []string{group}, Resources: resources}}
 	}
+	look := []string{"get", "list", "watch"}
 	own := []rule{
-		grant([]string{"get", "list", "watch", "create", "update", "patch", "delete"}, "secrets", "pods"),
-		grant([]string{"impersonate"}, "serviceaccounts"),
+		grant("", []string{"get", "list", "watch", "create", "update", "patch", "delete"}, "secrets", "pods"),
+		grant("", []string{"impersonate"}, "serviceaccounts"),
 	}
 	rules, ok := map[string][]rule{
-		"cluster-admin": {{PolicyRule: rbacv1.PolicyRule{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}}}},
-		"admin":         own,
-		"edit":          own,
-		"view":          {grant([]string{"get", "list", "watch"}, "pods")},
-	}[name]
+		"/cluster-admin": {grant("*", []string{"*"}, "*")},
+		"/admin":         own,
+		"/edit":          own,
+		"/view":          {grant("", look, "pods")},
+		// What servers beside the API server need to ask it who a caller is.
+		"/system:auth-delegator": {
+			grant("authentication.k8s.io", []string{"create"}, "tokenreviews"),
+			grant("authorization.k8s.io", []string{"create"}, "subjectaccessreviews"),
+		},
+		"kube-system/extension-apiserver-authentication-reader": {grant("", look, "configmaps")},
+	}[roleKey(namespace, ref)]
 	if !ok {
 		return nil
 	}
-	return &role{name: "ClusterRole " + name, builtin: true, rules: rules}
+	return &role{name: ref.Kind + " " + ref.Name, builtin: true, rules: rules}
 }
 
 // covers reports whether the rule allows the verb on the resource of the

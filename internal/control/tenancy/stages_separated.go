@@ -71,17 +71,27 @@ func principalKey(namespace string, s rbacv1.Subject) string {
 	return s.Kind + "/" + s.Name
 }
 
-// powerful reports whether the role does more than look: secrets are power,
-// and so are the doors into a container that a mere get opens.
+// powerful reports whether the role does more than look and ask: secrets are
+// power, and so are the doors into a container that a mere get opens.
 func (r *role) powerful() bool {
 	return r.readsSecrets() || slices.ContainsFunc(r.rules, func(r rule) bool {
-		return len(r.Resources) > 0 && (slices.ContainsFunc(r.Verbs, func(v string) bool {
+		if len(r.Resources) == 0 || r.asks() {
+			return false
+		}
+		return slices.ContainsFunc(r.Verbs, func(v string) bool {
 			return !slices.Contains([]string{"get", "list", "watch"}, v)
-		}) || slices.ContainsFunc(r.Resources, func(res string) bool {
-			_, sub, _ := strings.Cut(res, "/")
+		}) || slices.ContainsFunc(r.Resources, func(resource string) bool {
+			_, sub, _ := strings.Cut(resource, "/")
 			return slices.Contains([]string{"exec", "attach", "portforward", "proxy"}, sub)
-		}))
+		})
 	})
+}
+
+// asks reports whether the rule only asks the API server who a token is and
+// what a subject may do. Such questions are created, and change nothing.
+func (r rule) asks() bool {
+	return !slices.ContainsFunc(r.APIGroups, func(g string) bool { return g != "authentication.k8s.io" && g != "authorization.k8s.io" }) &&
+		!slices.ContainsFunc(r.Verbs, func(v string) bool { return v != "create" })
 }
 
 func judgeStages(s *control.Subject, b *binding) {
