@@ -44,6 +44,7 @@ type Scope struct {
 type Owner struct {
 	Namespaces []string `yaml:"namespaces" check:"pattern" need:"list the namespaces, or \"*\" for all"`
 	Team       string   `yaml:"team" check:"text" need:"name the team"`
+	Subjects   []string `yaml:"subjects" check:"pattern"` // users and groups of RBAC that are the team's; patterns
 }
 
 // Clients are networks from which the clients of some entries come. Where the

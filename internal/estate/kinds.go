@@ -67,6 +67,8 @@ var kinds = []KindInfo{
 	info(ConfigMaps, KubernetesProvider),
 	info(Secrets, KubernetesProvider),
 	info(ServiceAccounts, KubernetesProvider),
+	info(ResourceQuotas, KubernetesProvider),
+	info(LimitRanges, KubernetesProvider),
 	info(PersistentVolumes, KubernetesProvider),
 	info(PersistentVolumeClaims, KubernetesProvider),
 	info(StorageClasses, KubernetesProvider),

@@ -34,6 +34,8 @@ var (
 	ServiceAccounts        = kubernetes[corev1.ServiceAccount]("ServiceAccount")
 	EndpointSlices         = kubernetes[discoveryv1.EndpointSlice]("EndpointSlice")
 	Nodes                  = kubernetes[corev1.Node]("Node")
+	ResourceQuotas         = kubernetes[corev1.ResourceQuota]("ResourceQuota")
+	LimitRanges            = kubernetes[corev1.LimitRange]("LimitRange")
 
 	// Secrets are metadata: the source drops data and stringData. The type
 	// stays, because kubernetes.io/tls is evidence of a certificate.

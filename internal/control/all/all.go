@@ -18,6 +18,7 @@ import (
 	"github.com/eksafe/eksafe/internal/control/network"
 	"github.com/eksafe/eksafe/internal/control/pod"
 	"github.com/eksafe/eksafe/internal/control/rest"
+	"github.com/eksafe/eksafe/internal/control/tenancy"
 	"github.com/eksafe/eksafe/internal/control/transit"
 )
 
@@ -28,6 +29,7 @@ var families = []control.Family{
 	{ID: "pod", Title: "Keep a pod's exploit from taking over the node", Controls: pod.Controls, Cases: pod.Cases},
 	{ID: "edge", Title: "Put a web application firewall before the application", Controls: edge.Controls, Cases: edge.Cases},
 	{ID: "identity", Title: "Sign people in with a second factor, and give each only what is needed", Controls: identity.Controls, Cases: identity.Cases},
+	{ID: "tenancy", Title: "Give each project and stage a namespace of its own", Controls: tenancy.Controls, Cases: tenancy.Cases},
 	{ID: "detection", Title: "Detect attackers and block them", Controls: detection.Controls, Cases: detection.Cases},
 	{ID: "cluster", Title: "Keep the cluster itself closed and current", Controls: cluster.Controls, Cases: cluster.Cases},
 }

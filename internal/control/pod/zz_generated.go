@@ -6,7 +6,14 @@ import "github.com/eksafe/eksafe/internal/control"
 
 // Controls lists the controls of this package by name.
 var Controls = []*control.Control{
+	awsKeysStatic,
+	identityTrustScoped,
+	identityUsed,
 	namespaceEnforces,
 	podBaseline,
 	podRestricted,
+	resourceLimits,
+	rootReadonly,
+	runtimeSockets,
+	tokenAutomount,
 }

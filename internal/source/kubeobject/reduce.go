@@ -39,6 +39,9 @@ func reduceEndpointSlice(o *discoveryv1.EndpointSlice) {
 	}
 }
 
+// reduceResourceQuota drops what is used: it changes with every pod.
+func reduceResourceQuota(o *corev1.ResourceQuota) { o.Status = corev1.ResourceQuotaStatus{} }
+
 // reduceNode keeps what joins a node to its instance and its pods.
 func reduceNode(o *corev1.Node) {
 	o.Spec = corev1.NodeSpec{

@@ -97,6 +97,8 @@ var resources = []Resource{
 	{estate.ConfigMaps.Kind, "ConfigMap", "configmaps", namespaced, core, decodeConfigMap},
 	{estate.Secrets.Kind, "Secret", "secrets", namespaced, core, decodeSecret},
 	{estate.ServiceAccounts.Kind, "ServiceAccount", "serviceaccounts", namespaced, core, official(estate.ServiceAccounts, func(o *corev1.ServiceAccount) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.ResourceQuotas.Kind, "ResourceQuota", "resourcequotas", namespaced, core, official(estate.ResourceQuotas, func(o *corev1.ResourceQuota) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceResourceQuota)},
+	{estate.LimitRanges.Kind, "LimitRange", "limitranges", namespaced, core, official(estate.LimitRanges, func(o *corev1.LimitRange) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.PersistentVolumes.Kind, "PersistentVolume", "persistentvolumes", clusterScoped, core, official(estate.PersistentVolumes, func(o *corev1.PersistentVolume) *metav1.ObjectMeta { return &o.ObjectMeta }, reducePersistentVolume)},
 	{estate.PersistentVolumeClaims.Kind, "PersistentVolumeClaim", "persistentvolumeclaims", namespaced, core, official(estate.PersistentVolumeClaims, func(o *corev1.PersistentVolumeClaim) *metav1.ObjectMeta { return &o.ObjectMeta }, reducePersistentVolumeClaim)},
 	{estate.StorageClasses.Kind, "StorageClass", "storageclasses", clusterScoped, storage, official(estate.StorageClasses, func(o *storagev1.StorageClass) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceStorageClass)},

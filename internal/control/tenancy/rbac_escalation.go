@@ -1,0 +1,103 @@
+package tenancy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/eksafe/eksafe/internal/control"
+)
+
+var rbacEscalation = &control.Control{
+	ID:       "rbac-escalation",
+	Title:    "Nobody outside the platform can give themselves more rights",
+	Severity: control.High,
+	Refs:     []control.Ref{control.CISEKS("4.1.8"), control.Project("kubernetes-rbac-good-practices")},
+	Serves:   []string{"S28", "S30"},
+	Since:    "0.1.0",
+	Check:    bindings(judgeEscalation, bindingKinds...),
+}
+
+const rbacGroup = "rbac.authorization.k8s.io"
+
+// An escalation is a right with which a subject becomes more than it is.
+type escalation struct {
+	verbs     []string // any of them
+	group     string
+	resources []string // any of them
+	part      string   // where the rule says it
+	what      string   // what the subject can do with it
+	// named says what a limit to some names leaves: nil if nothing changes.
+	named func(names []string) named
+}
+
+// A named is what an escalation is worth that is limited to some names.
+type named int
+
+const (
+	asBad   named = iota // as without the limit
+	unclear              // it depends on what they can do
+	harmless
+)
+
+func dependsOnThem([]string) named { return unclear }
+
+// onlyView tells of bind: whoever may bind view alone gains nothing, whoever
+// may bind cluster-admin everything.
+func onlyView(names []string) named {
+	switch {
+	case slices.Contains(names, "cluster-admin"):
+		return asBad
+	case !slices.ContainsFunc(names, func(n string) bool { return n != "view" }):
+		return harmless
+	}
+	return unclear
+}
+
+var escalations = []escalation{
+	{[]string{"escalate"}, rbacGroup, []string{"roles", "clusterroles"}, "verbs", "can write any right into a role", nil},
+	{[]string{"bind"}, rbacGroup, []string{"roles", "clusterroles"}, "verbs", "can bind any role, cluster-admin too", onlyView},
+	{[]string{"impersonate"}, "", []string{"users", "groups", "serviceaccounts"}, "verbs", "can act as somebody else", dependsOnThem},
+	{[]string{"impersonate"}, "authentication.k8s.io", []string{"uids", "userextras/scopes"}, "verbs", "can act as somebody else", dependsOnThem},
+	{[]string{"get", "create"}, "", []string{"nodes/proxy"}, "resources", "can run commands in every pod of a node, past the API server's log", nil},
+	{[]string{"create"}, "", []string{"serviceaccounts/token"}, "resources", "can make tokens of service accounts", dependsOnThem},
+}
+
+func judgeEscalation(s *control.Subject, b *binding) {
+	holder, ok := b.outsider(s)
+	if !ok || b.roleless(s) {
+		return
+	}
+	// Within one namespace Kubernetes' own admin and edit may become its service
+	// accounts, as everybody may who makes pods there.
+	if b.role.builtin && b.namespace != "" {
+		return
+	}
+	for _, r := range b.role.rules {
+		// What "all" includes is rbac-wildcards' to say.
+		if r.wildcard() {
+			continue
+		}
+		for _, e := range escalations {
+			if !e.within(r) {
+				continue
+			}
+			worth := asBad
+			if len(r.ResourceNames) > 0 && e.named != nil {
+				worth = e.named(r.ResourceNames)
+			}
+			switch worth {
+			case asBad:
+				s.FailAt(b.at(r, e.part), "%s %s in %s: %s", holder, e.what, b.scope(), b.name())
+			case unclear:
+				s.Unknownf("%s %s, but only by the names %s, and who-can is not computed", holder, e.what, strings.Join(r.ResourceNames, ", "))
+			}
+			break
+		}
+	}
+}
+
+func (e *escalation) within(r rule) bool {
+	return slices.ContainsFunc(e.verbs, func(verb string) bool {
+		return slices.ContainsFunc(e.resources, func(resource string) bool { return r.covers(verb, e.group, resource) })
+	})
+}
