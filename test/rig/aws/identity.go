@@ -321,7 +321,8 @@ func (b *builder) image() string {
 	digest := ""
 	for _, tag := range []string{"v1", "v2"} {
 		pushed, err := client.PutImage(b.ctx, &ecr.PutImageInput{RepositoryName: aws.String("shop/web"), ImageTag: &tag, ImageManifest: aws.String(
-			`{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":7023,"digest":"sha256:` + strings.Repeat(tag[1:], 64) + `"},"layers":[]}`)})
+			`{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":7023,"digest":"sha256:` + strings.Repeat(tag[1:], 64) +
+				`"},"layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":1,"digest":"sha256:` + strings.Repeat(tag[1:], 64) + `"}]}`)})
 		b.must(err, "pushing the image")
 		digest = *pushed.Image.ImageId.ImageDigest
 	}
