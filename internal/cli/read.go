@@ -237,6 +237,9 @@ func (a *app) readKube(s *sources) func(context.Context, *task) (*estate.Estate,
 func (a *app) readAWS(s *sources, cluster kube.Location) func(context.Context, *task) (*estate.Estate, error) {
 	return func(ctx context.Context, t *task) (*estate.Estate, error) {
 		o := aws.Options{Profile: s.profile, Regions: s.regions, ClusterNames: s.clusters, Progress: t.update}
+		for _, g := range s.skip {
+			o.Skip = append(o.Skip, aws.Group(g))
+		}
 		if cluster.Server != "" && len(s.clusters) == 0 {
 			o.ClusterEndpoints = []string{cluster.Server}
 		}

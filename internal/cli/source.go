@@ -3,9 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eksafe/eksafe/internal/source/aws"
 )
 
 // sources is what a command that looks at an estate was asked to read.
@@ -19,6 +22,7 @@ type sources struct {
 	profile    string
 	regions    []string
 	clusters   []string
+	skip       []string
 	parameters []string
 }
 
@@ -34,10 +38,21 @@ func (s *sources) addFlags(cmd *cobra.Command) {
 	f.StringVar(&s.profile, "profile", "", "the AWS `profile` (implies --aws)")
 	f.StringArrayVar(&s.regions, "region", nil, "an AWS `region` to read, repeatable; else the cluster's or the profile's")
 	f.StringArrayVar(&s.clusters, "cluster", nil, "only EKS clusters of this `name`, repeatable; with --kube the cluster is found by its address")
+	f.StringArrayVar(&s.skip, "skip", nil, "leave out a `group` that takes long to read from AWS: "+strings.Join(groupNames(), " or ")+", repeatable")
 	f.StringArrayVar(&s.parameters, "parameter", nil, "a CloudFormation parameter, `NAME=VALUE`, repeatable")
 	for _, flag := range []string{"context", "profile", "region", "cluster", "parameter"} {
 		completeFixed(cmd, flag)
 	}
+	completeFixed(cmd, "skip", groupNames()...)
+}
+
+// groupNames are the values of --skip.
+func groupNames() []string {
+	var out []string
+	for _, g := range aws.Groups() {
+		out = append(out, string(g))
+	}
+	return out
 }
 
 // check finds what contradicts itself before anything is read.
@@ -57,8 +72,15 @@ func (s *sources) check(cmd *cobra.Command, paths []string) error {
 		return wrong("--region without --aws: nothing would read the account; add --aws")
 	case len(s.clusters) > 0 && !s.aws:
 		return wrong("--cluster without --aws: it names EKS clusters of the account; add --aws, or --context for a kubeconfig context")
+	case len(s.skip) > 0 && !s.aws:
+		return wrong("--skip without --aws: it leaves out parts of the account; add --aws")
 	case len(s.parameters) > 0 && len(s.paths) == 0:
 		return wrong("--parameter without a template: name the CloudFormation file or folder")
+	}
+	for _, g := range s.skip {
+		if !slices.Contains(groupNames(), g) {
+			return wrong(fmt.Sprintf("--skip has no group %q: it can leave out %s", g, strings.Join(groupNames(), " or ")))
+		}
 	}
 	for _, p := range s.parameters {
 		if name, _, ok := strings.Cut(p, "="); !ok || name == "" {
@@ -116,6 +138,7 @@ func (s *sources) args() []string {
 	add("--profile", s.profile)
 	add("--region", s.regions...)
 	add("--cluster", s.clusters...)
+	add("--skip", s.skip...)
 	// Values of parameters may be passwords: the reader fills them in.
 	for _, p := range s.parameters {
 		name, _, _ := strings.Cut(p, "=")

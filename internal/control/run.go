@@ -134,6 +134,9 @@ func (c *Control) run(w *world) Result {
 
 func notRead(c estate.Coverage) string {
 	if c.State == estate.NotAsked {
+		if c.Why != "" {
+			return fmt.Sprintf("%s was not read: %s", c.Kind, c.Why)
+		}
 		if info, err := estate.KindOf(c.Kind); err == nil && info.Provider == estate.AWSProvider {
 			return "AWS was not asked (add --aws)"
 		}

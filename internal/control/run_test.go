@@ -39,6 +39,15 @@ func run(e *estate.Estate, check control.Check) control.Result {
 	return control.Run(trace.New(e), []*control.Control{c}, controltest.Now, nil)[0]
 }
 
+func TestLeftOutSaysHow(t *testing.T) {
+	e := estateOf(nil, map[estate.Kind]estate.State{"Cluster": estate.NotAsked})
+	res := run(e, control.Each(estate.Clusters, func(*control.Subject, *estate.Cluster) {}))
+	// The source's own reason, not the advice to add --aws.
+	if res.Verdict != finding.Unknown || res.Why != "Cluster was not read: AccessDenied" {
+		t.Errorf("%s: %q", res.Verdict, res.Why)
+	}
+}
+
 // Not judged is never a pass: the table of all ways in which data is missing.
 func TestVerdict(t *testing.T) {
 	pass := func(*control.Subject, *estate.Cluster) {}

@@ -32,18 +32,22 @@ type User struct {
 	ManagedPolicyArns   Optional[[]string]       `json:"managedPolicyArns,omitzero"`
 	PermissionsBoundary Optional[string]         `json:"permissionsBoundary,omitzero"`         // ARN; "" for none
 	ConsoleAccess       Optional[bool]           `json:"consoleAccess,omitzero" cfn:"-"`       // it has a LoginProfile, a password
-	MFADevices          Optional[[]string]       `json:"mfaDevices,omitzero" cfn:"-"`          // serial numbers or ARNs (iam:ListMFADevices)
+	MFADevices          Optional[[]string]       `json:"mfaDevices,omitzero" cfn:"-"`          // serial numbers or ARNs (iam:ListMFADevices), or UnnamedMFADevice
 	AccessKeys          Optional[[]AccessKey]    `json:"accessKeys,omitzero" cfn:"-"`          // AWS::IAM::AccessKey
 	PasswordLastUsed    Optional[time.Time]      `json:"passwordLastUsed,omitzero" cfn:"-"`    // the zero time for never (credential report)
 	PasswordLastChanged Optional[time.Time]      `json:"passwordLastChanged,omitzero" cfn:"-"` // likewise
 	CreateDate          Optional[time.Time]      `json:"createDate,omitzero" cfn:"-"`
 }
 
+// UnnamedMFADevice stands for the devices of a user of whom only the credential
+// report was read: it says that there are some, and not which.
+const UnnamedMFADevice = "unnamed"
+
 // AccessKey is AWS::IAM::AccessKey. Its ID is cut to the last four characters:
 // enough to find it, not enough to name it elsewhere.
 type AccessKey struct {
-	Id         string              `json:"id" cfn:"-"`
-	Status     string              `json:"status"` // Active, Inactive
+	Id         string              `json:"id" cfn:"-"` // empty where only the credential report was read
+	Status     string              `json:"status"`     // Active, Inactive
 	CreateDate Optional[time.Time] `json:"createDate,omitzero" cfn:"-"`
 	LastUsed   Optional[time.Time] `json:"lastUsed,omitzero" cfn:"-"` // the zero time for never
 }

@@ -56,7 +56,7 @@ const (
 type Coverage struct {
 	Kind  Kind   `json:"kind"`
 	State State  `json:"state"`
-	Why   string `json:"why,omitempty"` // empty when read
+	Why   string `json:"why,omitempty"` // empty when read, and when no source could have been asked
 	Count int    `json:"count"`
 }
 
@@ -150,13 +150,20 @@ func (c Collection[T]) Ref(item T) Ref { return c.ref(item) }
 func (c Collection[T]) Origin(item T) *Origin { return c.origin(item) }
 
 // Coverage returns what is known of kind over all sources: the worst state of
-// the sources that were asked, NotAsked when none was. One denied region makes
-// the kind denied, whatever the others gave.
+// the sources that were asked, NotAsked when none was, with the reason of a
+// source that could have been. One denied region makes the kind denied, whatever
+// the others gave.
 func (e *Estate) Coverage(kind Kind) Coverage {
-	out := Coverage{Kind: kind, State: NotAsked, Why: "no source was asked for it"}
+	out := Coverage{Kind: kind, State: NotAsked}
 	for _, s := range e.Sources {
 		for _, c := range s.Coverage {
-			if c.Kind != kind || c.State == NotAsked {
+			if c.Kind != kind {
+				continue
+			}
+			if c.State == NotAsked {
+				if out.State == NotAsked && out.Why == "" {
+					out.Why = c.Why
+				}
 				continue
 			}
 			out.Count += c.Count

@@ -77,6 +77,23 @@ func TestCoverageIsTheWorstOfThoseAsked(t *testing.T) {
 	}
 }
 
+func TestCoverageKeepsWhyItWasNotAsked(t *testing.T) {
+	k := estate.LastAccessed.Kind
+	left := estate.Source{Coverage: []estate.Coverage{{Kind: k, State: estate.NotAsked, Why: "left out"}}}
+	silent := estate.Source{Coverage: []estate.Coverage{{Kind: k, State: estate.NotAsked}}}
+	for want, sources := range map[string][]estate.Source{
+		"":         {silent},
+		"left out": {silent, left},
+		"read":     {left, coverage(k, estate.Read, 1)},
+		"denied":   {coverage(k, estate.Denied, 0), left},
+	} {
+		e := &estate.Estate{Sources: sources}
+		if got := e.Coverage(k).Why; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestBlindTakesResourcesAndCoverage(t *testing.T) {
 	e := &estate.Estate{Sources: []estate.Source{coverage(estate.Volumes.Kind, estate.Read, 1)}}
 	estate.Volumes.Add(e, &estate.Volume{VolumeId: "vol-1"})

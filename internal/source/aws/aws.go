@@ -40,8 +40,10 @@ type Options struct {
 	// where a cluster has one of them. A kubeconfig may go through a tunnel:
 	// if no cluster has one, all are read and the source says so.
 	ClusterEndpoints []string
-	// Progress, if set, is told after each part that was read. It is never
-	// called twice at once.
+	// Skip leaves out what takes long; the kinds of the groups are not asked.
+	Skip []Group
+	// Progress, if set, is told after each part that was read, and within long
+	// ones. It is never called twice at once.
 	Progress func(done, total int, what string)
 	// Config, if set, may change the configuration before the first call.
 	Config func(*awssdk.Config)
@@ -97,6 +99,7 @@ type part struct {
 }
 
 func (s *session) readParts(ctx context.Context, parts []part) error {
+	s.total = len(parts)
 	var group errgroup.Group
 	group.SetLimit(regionsAtOnce * callsAtOnce)
 	for _, p := range parts {
@@ -104,7 +107,7 @@ func (s *session) readParts(ctx context.Context, parts []part) error {
 			if ctx.Err() == nil {
 				p.read(ctx)
 			}
-			s.progress(len(parts), p.what)
+			s.progress(p.what)
 			return nil
 		})
 	}
@@ -116,14 +119,24 @@ func (s *session) readParts(ctx context.Context, parts []part) error {
 }
 
 // progress counts a finished part.
-func (s *session) progress(total int, what string) {
+func (s *session) progress(what string) {
 	if s.options.Progress == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done++
-	s.options.Progress(s.done, total, what)
+	s.options.Progress(s.done, s.total, what)
+}
+
+// note tells how far a part is that takes long.
+func (s *session) note(what string) {
+	if s.options.Progress == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.options.Progress(s.done, s.total, what)
 }
 
 // readClusters reads the clusters of all regions and keeps those asked for.
@@ -212,6 +225,11 @@ type reader struct {
 	kinds   []estate.Kind
 
 	clusters []*estate.Cluster // chosen; set before the parts run
+
+	// What several parts need and one of them reads.
+	authorization shared[*authorization]
+	report        shared[*credentialReport]
+	registry      shared[*registry]
 
 	mu       sync.Mutex // guards estate, failures and problems
 	estate   estate.Estate
@@ -307,6 +325,10 @@ func (r *reader) result() *estate.Estate {
 		if !slices.Contains(r.kinds, kind.Kind) {
 			continue
 		}
+		if why := r.session.options.skipped(kind.Kind); why != "" {
+			source.Coverage = append(source.Coverage, estate.Coverage{Kind: kind.Kind, State: estate.NotAsked, Why: why})
+			continue
+		}
 		c := coverage(kind.Kind, r.failures[kind.Kind])
 		c.Count = kind.Len(&r.estate)
 		source.Coverage = append(source.Coverage, c)
@@ -328,13 +350,26 @@ func (r *reader) arn(service, resource string) string {
 }
 
 func globalKinds() []estate.Kind {
-	return []estate.Kind{estate.Distributions.Kind, estate.Buckets.Kind, estate.WebACLs.Kind, estate.WebACLLoggings.Kind}
+	return append(slices.Clone(globalOnly), estate.WebACLs.Kind, estate.WebACLLoggings.Kind)
+}
+
+// globalOnly are the kinds that no region has.
+var globalOnly = []estate.Kind{
+	estate.Distributions.Kind,
+	estate.Buckets.Kind,
+	estate.Accounts.Kind,
+	estate.Users.Kind,
+	estate.Groups.Kind,
+	estate.IAMRoles.Kind,
+	estate.ManagedPolicies.Kind,
+	estate.OIDCProviders.Kind,
+	estate.LastAccessed.Kind,
 }
 
 func regionalKinds() []estate.Kind {
 	var out []estate.Kind
 	for _, k := range estate.Kinds() {
-		if k.Provider == estate.AWSProvider && k.Kind != estate.Distributions.Kind && k.Kind != estate.Buckets.Kind && !slices.Contains(notRead, k.Kind) {
+		if k.Provider == estate.AWSProvider && !slices.Contains(globalOnly, k.Kind) && !slices.Contains(notRead, k.Kind) {
 			out = append(out, k.Kind)
 		}
 	}
@@ -343,9 +378,6 @@ func regionalKinds() []estate.Kind {
 
 // notRead are the kinds that no call gives: nobody may take them for read.
 var notRead = []estate.Kind{
-	estate.AccessEntries.Kind,
-	estate.Addons.Kind,
-	estate.PodIdentityAssociations.Kind,
 	estate.IPSets.Kind,
 	estate.RuleGroups.Kind,
 	estate.HostedZones.Kind,
@@ -353,17 +385,6 @@ var notRead = []estate.Kind{
 	estate.ShieldProtections.Kind,
 	estate.PrefixLists.Kind,
 	estate.FlowLogs.Kind,
-	estate.Accounts.Kind,
-	estate.Users.Kind,
-	estate.Groups.Kind,
-	estate.IAMRoles.Kind,
-	estate.ManagedPolicies.Kind,
-	estate.OIDCProviders.Kind,
-	estate.LastAccessed.Kind,
-	estate.Repositories.Kind,
-	estate.RegistryScannings.Kind,
-	estate.ImageScans.Kind,
-	estate.InspectorStatuses.Kind,
 	estate.GuardDutyDetectors.Kind,
 	estate.SecurityHubs.Kind,
 	estate.TrustedAdvisors.Kind,
@@ -377,7 +398,6 @@ var notRead = []estate.Kind{
 	estate.Trails.Kind,
 	estate.SecurityHubFindings.Kind,
 	estate.GuardDutyFindings.Kind,
-	estate.InspectorFindings.Kind,
 	estate.AccessAnalyzerFindings.Kind,
 }
 
@@ -385,7 +405,7 @@ var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 
 func (r *reader) parts() []part {
 	in := " in " + r.region
-	return []part{
+	return slices.Concat(r.reviewParts(in), []part{
 		{"node groups" + in, r.readNodes},
 		{"networks" + in, r.readNetworks},
 		{"security groups" + in, r.readSecurityGroups},
@@ -404,11 +424,12 @@ func (r *reader) parts() []part {
 		{"caches" + in, r.readCaches},
 		{"Kafka clusters" + in, r.readKafka},
 		{"OpenSearch domains" + in, r.readOpenSearch},
-	}
+	})
 }
 
 func (r *reader) globalParts(regional []*reader) []part {
 	parts := []part{{"buckets", func(ctx context.Context) { r.readBuckets(ctx, regional) }}}
+	parts = append(parts, r.identityParts()...)
 	switch r.session.partition {
 	case "aws":
 		parts = append(parts,

@@ -19,8 +19,9 @@ import (
 )
 
 func (r *reader) readClusters(ctx context.Context) {
-	// Without the clusters we do not know whose nodes to read.
-	kinds := kindsOf(estate.Clusters.Kind, estate.Nodegroups.Kind, estate.Instances.Kind, estate.LaunchTemplates.Kind)
+	// Without the clusters we do not know whose nodes and access to read.
+	kinds := kindsOf(estate.Clusters.Kind, estate.Nodegroups.Kind, estate.Instances.Kind, estate.LaunchTemplates.Kind,
+		estate.AccessEntries.Kind, estate.Addons.Kind, estate.PodIdentityAssociations.Kind)
 	var names []string
 	err := pages(ctx, eks.NewListClustersPaginator(r.sdk.eks, &eks.ListClustersInput{}), func(p *eks.ListClustersOutput) {
 		names = append(names, p.Clusters...)
@@ -53,6 +54,16 @@ func cluster(c *ekstypes.Cluster) *estate.Cluster {
 		Version:            opt(c.Version),
 		DeletionProtection: opt(c.DeletionProtection),
 		Endpoint:           text(c.Endpoint),
+		RoleArn:            text(c.RoleArn),
+	}
+	if a := c.AccessConfig; a != nil {
+		out.AccessConfig = estate.AccessConfig{
+			AuthenticationMode:                      enum(a.AuthenticationMode),
+			BootstrapClusterCreatorAdminPermissions: opt(a.BootstrapClusterCreatorAdminPermissions),
+		}
+	}
+	if c.Identity != nil && c.Identity.Oidc != nil {
+		out.OpenIdConnectIssuerUrl = opt(c.Identity.Oidc.Issuer)
 	}
 	if v := c.ResourcesVpcConfig; v != nil {
 		out.ResourcesVpcConfig = estate.ResourcesVpcConfig{

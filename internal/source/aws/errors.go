@@ -36,6 +36,9 @@ func (e *Error) Unwrap() error { return e.Err }
 
 var errEndless = errors.New("the list does not end")
 
+// errNotReady is that AWS did not finish what it was asked to prepare.
+var errNotReady = errors.New("it is not ready")
+
 // A fault is what a failed call means to us.
 type fault int
 
@@ -130,6 +133,9 @@ const notAllowed = "not allowed to call "
 // report's readers may not know.
 func explain(err error) (estate.State, string) {
 	call := action(err)
+	if errors.Is(err, errNotReady) {
+		return estate.Unavailable, call + " has nothing ready after " + pollLimit.String()
+	}
 	switch classify(err) {
 	case denied:
 		return estate.Denied, notAllowed + call

@@ -20,11 +20,11 @@ type Call struct {
 // Calls lists every call that reading may make.
 func Calls() []Call { return slices.Clone(calls) }
 
-var calls = []Call{
+var calls = slices.Concat(identityCalls, []Call{
 	{"STS", "GetCallerIdentity", "sts:GetCallerIdentity", nil},
 
-	{"EKS", "ListClusters", "eks:ListClusters", kindsOf("Cluster", "Nodegroup", "Instance", "LaunchTemplate")},
-	{"EKS", "DescribeCluster", "eks:DescribeCluster", kindsOf("Cluster", "Nodegroup", "Instance", "LaunchTemplate")},
+	{"EKS", "ListClusters", "eks:ListClusters", kindsOf("Cluster", "Nodegroup", "Instance", "LaunchTemplate", "AccessEntry", "Addon", "PodIdentityAssociation")},
+	{"EKS", "DescribeCluster", "eks:DescribeCluster", kindsOf("Cluster", "Nodegroup", "Instance", "LaunchTemplate", "AccessEntry", "Addon", "PodIdentityAssociation")},
 	{"EKS", "ListNodegroups", "eks:ListNodegroups", kindsOf("Nodegroup", "LaunchTemplate")},
 	{"EKS", "DescribeNodegroup", "eks:DescribeNodegroup", kindsOf("Nodegroup", "LaunchTemplate")},
 
@@ -102,7 +102,7 @@ var calls = []Call{
 	{"Kafka", "GetBootstrapBrokers", "kafka:GetBootstrapBrokers", kindsOf("KafkaCluster")},
 	{"OpenSearch", "ListDomainNames", "es:ListDomainNames", kindsOf("OpenSearchDomain")},
 	{"OpenSearch", "DescribeDomains", "es:DescribeDomains", kindsOf("OpenSearchDomain")},
-}
+})
 
 func kindsOf(kinds ...estate.Kind) []estate.Kind { return kinds }
 

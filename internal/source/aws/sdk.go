@@ -7,12 +7,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/efs"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/elasticache"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/fsx"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/inspector2"
 	"github.com/aws/aws-sdk-go-v2/service/kafka"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/memorydb"
@@ -31,6 +34,7 @@ type stsAPI interface {
 }
 
 type eksAPI interface {
+	eksAccessAPI
 	DescribeCluster(context.Context, *eks.DescribeClusterInput, ...func(*eks.Options)) (*eks.DescribeClusterOutput, error)
 	DescribeNodegroup(context.Context, *eks.DescribeNodegroupInput, ...func(*eks.Options)) (*eks.DescribeNodegroupOutput, error)
 	ListClusters(context.Context, *eks.ListClustersInput, ...func(*eks.Options)) (*eks.ListClustersOutput, error)
@@ -150,6 +154,9 @@ type opensearchAPI interface {
 type clients struct {
 	sts                    stsAPI
 	eks                    eksAPI
+	iam                    iamAPI
+	ecr                    ecrAPI
+	inspector2             inspector2API
 	ec2                    ec2API
 	elasticloadbalancingv2 elasticloadbalancingv2API
 	elasticloadbalancing   elasticloadbalancingAPI
@@ -171,6 +178,9 @@ func newClients(cfg awssdk.Config) *clients {
 	return &clients{
 		sts:                    sts.NewFromConfig(cfg),
 		eks:                    eks.NewFromConfig(cfg),
+		iam:                    iam.NewFromConfig(cfg),
+		ecr:                    ecr.NewFromConfig(cfg),
+		inspector2:             inspector2.NewFromConfig(cfg),
 		ec2:                    ec2.NewFromConfig(cfg),
 		elasticloadbalancingv2: elasticloadbalancingv2.NewFromConfig(cfg),
 		elasticloadbalancing:   elasticloadbalancing.NewFromConfig(cfg),

@@ -25,6 +25,8 @@ type session struct {
 
 	newClients func(awssdk.Config) *clients
 
+	total int // parts; set before they run
+
 	mu   sync.Mutex // guards done, and calls of options.Progress
 	done int
 }

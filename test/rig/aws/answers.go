@@ -28,6 +28,8 @@ type memory struct {
 	distributions  []string                     // as they stand in a list
 	kafka          map[string]map[string]any    // ARN → what CreateClusterV2 asked for
 	names          map[string]string            // ID that the emulator gave → ID that clients see
+	parts          map[string][]part            // region and path → resources of clusters
+	image          string                       // digest of the image that Inspector finds fault with
 }
 
 // An OptionGroup is a group of database options.
@@ -49,38 +51,55 @@ func newMemory() memory {
 		keyAlgorithms:  map[string]string{},
 		kafka:          map[string]map[string]any{},
 		names:          map[string]string{},
+		parts:          map[string][]part{},
 	}
 }
 
 // ownAnswers are the calls that the emulator lacks, or of which it drops what
 // tests look at.
 var ownAnswers = map[string]func(*Double, *Call) *Answer{
-	"eks:CreateCluster":                    (*Double).createCluster,
-	"eks:DescribeCluster":                  (*Double).describeCluster,
-	"acm:RequestCertificate":               (*Double).requestCertificate,
-	"acm:DescribeCertificate":              (*Double).describeCertificate,
-	"cloudfront:CreateDistribution":        (*Double).createDistribution,
-	"cloudfront:ListDistributions":         (*Double).listDistributions,
-	"ec2:ModifyEbsDefaultKmsKeyId":         (*Double).modifyEBSKey,
-	"ec2:GetEbsDefaultKmsKeyId":            (*Double).getEBSKey,
-	"wafv2:AssociateWebACL":                (*Double).associateWebACL,
-	"wafv2:ListResourcesForWebACL":         (*Double).listResourcesForWebACL,
-	"rds:CreateDBParameterGroup":           (*Double).createParameterGroup,
-	"rds:CreateDBClusterParameterGroup":    (*Double).createParameterGroup,
-	"rds:DescribeDBParameters":             (*Double).describeParameters,
-	"rds:DescribeDBClusterParameters":      (*Double).describeParameters,
-	"rds:DescribeDBInstances":              (*Double).describeDBInstances,
-	"rds:DescribeOptionGroups":             (*Double).describeOptionGroups,
-	"rds:DescribeDBSnapshots":              (*Double).describeSnapshots,
-	"rds:DescribeDBClusterSnapshots":       (*Double).describeSnapshots,
-	"s3:GetBucketEncryption":               (*Double).getBucketEncryption,
-	"s3:PutPublicAccessBlock":              (*Double).putAccessBlock,
-	"s3:DeletePublicAccessBlock":           (*Double).deleteAccessBlock,
-	"s3:GetPublicAccessBlock":              (*Double).getAccessBlock,
-	"kafka:CreateClusterV2":                (*Double).createKafka,
-	"kafka:ListClustersV2":                 (*Double).listKafka,
-	"kafka:GetBootstrapBrokers":            (*Double).getBootstrapBrokers,
-	"elasticache:DescribeServerlessCaches": (*Double).describeServerlessCaches,
+	"eks:CreateCluster":                      (*Double).createCluster,
+	"eks:DescribeCluster":                    (*Double).describeCluster,
+	"eks:CreateAccessEntry":                  (*Double).createAccessEntry,
+	"eks:ListAccessEntries":                  names("accessEntries"),
+	"eks:DescribeAccessEntry":                described("accessEntry"),
+	"eks:AssociateAccessPolicy":              (*Double).associateAccessPolicy,
+	"eks:ListAssociatedAccessPolicies":       bodies("associatedAccessPolicies"),
+	"eks:CreateAddon":                        (*Double).createAddon,
+	"eks:ListAddons":                         names("addons"),
+	"eks:DescribeAddon":                      described("addon"),
+	"eks:CreatePodIdentityAssociation":       (*Double).createPodIdentity,
+	"eks:ListPodIdentityAssociations":        bodies("associations"),
+	"eks:DescribePodIdentityAssociation":     described("association"),
+	"iam:GetCredentialReport":                (*Double).getCredentialReport,
+	"iam:GenerateServiceLastAccessedDetails": (*Double).generateLastAccessed,
+	"iam:GetServiceLastAccessedDetails":      (*Double).getLastAccessed,
+	"inspector2:BatchGetAccountStatus":       (*Double).inspectorStatus,
+	"inspector2:ListFindings":                (*Double).listInspectorFindings,
+	"acm:RequestCertificate":                 (*Double).requestCertificate,
+	"acm:DescribeCertificate":                (*Double).describeCertificate,
+	"cloudfront:CreateDistribution":          (*Double).createDistribution,
+	"cloudfront:ListDistributions":           (*Double).listDistributions,
+	"ec2:ModifyEbsDefaultKmsKeyId":           (*Double).modifyEBSKey,
+	"ec2:GetEbsDefaultKmsKeyId":              (*Double).getEBSKey,
+	"wafv2:AssociateWebACL":                  (*Double).associateWebACL,
+	"wafv2:ListResourcesForWebACL":           (*Double).listResourcesForWebACL,
+	"rds:CreateDBParameterGroup":             (*Double).createParameterGroup,
+	"rds:CreateDBClusterParameterGroup":      (*Double).createParameterGroup,
+	"rds:DescribeDBParameters":               (*Double).describeParameters,
+	"rds:DescribeDBClusterParameters":        (*Double).describeParameters,
+	"rds:DescribeDBInstances":                (*Double).describeDBInstances,
+	"rds:DescribeOptionGroups":               (*Double).describeOptionGroups,
+	"rds:DescribeDBSnapshots":                (*Double).describeSnapshots,
+	"rds:DescribeDBClusterSnapshots":         (*Double).describeSnapshots,
+	"s3:GetBucketEncryption":                 (*Double).getBucketEncryption,
+	"s3:PutPublicAccessBlock":                (*Double).putAccessBlock,
+	"s3:DeletePublicAccessBlock":             (*Double).deleteAccessBlock,
+	"s3:GetPublicAccessBlock":                (*Double).getAccessBlock,
+	"kafka:CreateClusterV2":                  (*Double).createKafka,
+	"kafka:ListClustersV2":                   (*Double).listKafka,
+	"kafka:GetBootstrapBrokers":              (*Double).getBootstrapBrokers,
+	"elasticache:DescribeServerlessCaches":   (*Double).describeServerlessCaches,
 }
 
 // shown puts the IDs that clients see in place of the emulator's.
@@ -157,6 +176,7 @@ func (d *Double) describeCluster(c *Call) *Answer {
 	d.mu.Unlock()
 
 	cluster["deletionProtection"] = false
+	cluster["accessConfig"] = map[string]any{"authenticationMode": "CONFIG_MAP"}
 	cluster["upgradePolicy"] = map[string]any{"supportType": "EXTENDED"}
 	for _, property := range []string{"accessConfig", "computeConfig", "deletionProtection", "encryptionConfig", "logging", "upgradePolicy"} {
 		if v, found := asked[property]; found {

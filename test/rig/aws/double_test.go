@@ -38,6 +38,8 @@ func TestDouble(t *testing.T) {
 		{"no secrets", readNoSecrets},
 		{"cluster by endpoint", readByEndpoint},
 		{"other storage", readOtherStorage},
+		{"identity", readIdentity},
+		{"left out", readLeftOut},
 		{"denied in turn", readDenied},
 		{"region denied", readRegionDenied},
 		{"expired", readExpired},
@@ -129,7 +131,7 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 	if cluster.Arn != "arn:aws:eks:eu-west-1:111122223333:cluster/shop-prod" || cluster.Origin.Account != awsrig.Account || cluster.Origin.Region != awsrig.Region {
 		t.Errorf("the cluster is %+v", cluster.AWS)
 	}
-	same(t, "cluster", cluster, `{"name":"shop-prod","version":"1.35","endpoint":"`+cluster.Endpoint+`","deletionProtection":true,
+	same(t, "cluster", cluster, `{"name":"shop-prod","version":"1.35","roleArn":"arn:aws:iam::111122223333:role/shop-prod-cluster","openIdConnectIssuerUrl":"`+cluster.OpenIdConnectIssuerUrl.Or("")+`","accessConfig":{"authenticationMode":"API"},"endpoint":"`+cluster.Endpoint+`","deletionProtection":true,
 		"resourcesVpcConfig":{"endpointPublicAccess":true,"endpointPrivateAccess":true,"publicAccessCidrs":["198.51.100.0/24","203.0.113.16/28"],"subnetIds":[`+quote(s.NodeSubnets...)+`]},
 		"encryptionConfig":[{"provider":{"keyArn":"`+s.ClusterKeyArn+`"}}],
 		"logging":{"clusterLogging":{"enabledTypes":["api","audit","authenticator"]}},"upgradePolicy":{"supportType":"STANDARD"},"computeConfig":{}}`)
@@ -278,7 +280,7 @@ func readInsecureShop(t *testing.T, d *awsrig.Double) {
 	complete(t, e)
 
 	cluster := one(t, estate.Clusters, e)
-	same(t, "cluster", cluster, `{"name":"shop-prod","version":"1.32","endpoint":"`+cluster.Endpoint+`","deletionProtection":false,
+	same(t, "cluster", cluster, `{"name":"shop-prod","version":"1.32","roleArn":"arn:aws:iam::111122223333:role/shop-prod-cluster","openIdConnectIssuerUrl":"`+cluster.OpenIdConnectIssuerUrl.Or("")+`","accessConfig":{"authenticationMode":"CONFIG_MAP"},"endpoint":"`+cluster.Endpoint+`","deletionProtection":false,
 		"resourcesVpcConfig":{"endpointPublicAccess":true,"endpointPrivateAccess":false,"publicAccessCidrs":["0.0.0.0/0"],"subnetIds":[`+quote(s.NodeSubnets...)+`]},
 		"encryptionConfig":[],"logging":{"clusterLogging":{"enabledTypes":[]}},"upgradePolicy":{"supportType":"EXTENDED"},"computeConfig":{}}`)
 	template := one(t, estate.LaunchTemplates, e)
@@ -388,6 +390,7 @@ func readNoSecrets(t *testing.T, d *awsrig.Double) {
 	d.SeedShop(t, awsrig.ShopOptions{Snapshot: true, Node: true})
 	d.AddOptionGroup(awsrig.Region, awsrig.OptionGroup{Name: "agents", Engine: "oracle-ee", Option: "OEM_AGENT", Settings: map[string]string{"AGENT_REGISTRATION_PASSWORD": "canary-agent"}})
 	d.AddOptionGroup(awsrig.Region, awsrig.OptionGroup{Name: "tls", Engine: "oracle-ee", Option: "SSL", Settings: map[string]string{"SQLNET.SSL_VERSION": "1.2"}})
+	d.SeedIdentity(t, "shop-prod")
 	e := read(t, aws.Options{})
 	complete(t, e)
 	model := encode(t, e)
@@ -460,6 +463,92 @@ func readOtherStorage(t *testing.T, d *awsrig.Double) {
 	}
 }
 
+func readIdentity(t *testing.T, d *awsrig.Double) {
+	d.SeedShop(t, awsrig.ShopOptions{Secure: true})
+	seeded := d.SeedIdentity(t, "shop-prod")
+	e := read(t, aws.Options{})
+	complete(t, e)
+
+	account := one(t, estate.Accounts, e)
+	same(t, "account", account, `{"rootMFA":false,"rootAccessKeys":false,"rootLastUsed":"2026-03-04T05:06:07Z","samlProviders":[],
+		"passwordPolicy":{"minimumPasswordLength":14,"reuse":24,"complex":true}}`)
+	user := one(t, estate.Users, e)
+	keys, _ := user.AccessKeys.Get()
+	if user.Arn != "arn:aws:iam::111122223333:user/eve" || !slices.Equal(user.Groups, []string{"ops"}) || yes(user.ConsoleAccess) != "yes" || len(user.MFADevices.Or([]string{"?"})) != 0 {
+		t.Errorf("the user is %+v", user)
+	}
+	if len(keys) != 1 || keys[0].Id != seeded.LastFour || keys[0].Status != "Active" || !keys[0].LastUsed.Or(time.Now()).IsZero() {
+		t.Errorf("the user's keys are %+v", keys)
+	}
+	group := one(t, estate.Groups, e)
+	policy := one(t, estate.ManagedPolicies, e)
+	if !slices.Equal(group.ManagedPolicyArns.Or(nil), []string{policy.Arn}) || !strings.Contains(policy.PolicyDocument.Or(""), "arn:aws:s3:::shop+logs/*") {
+		t.Errorf("the group is %+v with %+v", group, policy)
+	}
+	role := one(t, estate.IAMRoles, e)
+	if !strings.Contains(role.AssumeRolePolicyDocument.Or(""), "pods.eks.amazonaws.com") || len(role.Policies.Or(nil)) != 1 || role.PermissionsBoundary.Or("?") != "" {
+		t.Errorf("the role is %+v", role)
+	}
+	same(t, "OIDC provider", one(t, estate.OIDCProviders, e), `{"url":"oidc.example.com/shop","clientIdList":["sts.amazonaws.com"]}`)
+	used := pick(t, estate.LastAccessed, e, func(x *estate.ServiceLastAccessed) bool { return x.PrincipalArn == role.Arn })
+	same(t, "services last used", used.Services, `[{"namespace":"ec2","lastAuthenticated":"0001-01-01T00:00:00Z"},{"namespace":"s3","lastAuthenticated":"2026-11-01T00:00:00Z"}]`)
+	if n := len(estate.LastAccessed.In(e)); n != 2 {
+		t.Errorf("services of %d users and roles, want 2", n)
+	}
+
+	same(t, "access entry", one(t, estate.AccessEntries, e), `{"clusterName":"shop-prod","principalArn":"arn:aws:iam::111122223333:role/orders","kubernetesGroups":["readers"],"type":"STANDARD",
+		"accessPolicies":[{"policyArn":"arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy","accessScope":{"type":"namespace","namespaces":["shop"]}}]}`)
+	same(t, "add-on", one(t, estate.Addons, e), `{"clusterName":"shop-prod","addonName":"vpc-cni","addonVersion":"v1.20.4-eksbuild.1","status":"ACTIVE","enableNetworkPolicy":true,"podSecurityGroupEnforcingMode":"strict"}`)
+	same(t, "pod identity", one(t, estate.PodIdentityAssociations, e), `{"clusterName":"shop-prod","namespace":"shop","serviceAccount":"orders","roleArn":"arn:aws:iam::111122223333:role/orders"}`)
+
+	repository := one(t, estate.Repositories, e)
+	if repository.ImageTagMutability.Or("") != "IMMUTABLE" || yes(repository.ScanOnPush) != "yes" {
+		t.Errorf("the repository is %+v", repository)
+	}
+	same(t, "scanning", one(t, estate.RegistryScannings, e), `{"scanType":"ENHANCED","rules":[{"scanFrequency":"CONTINUOUS_SCAN","repositoryFilters":[{"filter":"*","filterType":"WILDCARD"}]}]}`)
+	scan := pick(t, estate.ImageScans, e, func(x *estate.ImageScan) bool { return x.ImageDigest == seeded.Digest })
+	if len(estate.ImageScans.In(e)) != 2 || scan.Status.Or("") != "COMPLETE" || len(scan.Vulnerabilities.Or(nil)) != 1 || scan.Vulnerabilities.Or(nil)[0].Severity != "HIGH" {
+		t.Errorf("the scan is %+v of %d", scan, len(estate.ImageScans.In(e)))
+	}
+	other := pick(t, estate.ImageScans, e, func(x *estate.ImageScan) bool { return x.ImageDigest != seeded.Digest })
+	if status, known := other.Status.Get(); !known || status != "" {
+		t.Errorf("an image that was never scanned has status %q, known %v", status, known)
+	}
+	same(t, "Inspector", one(t, estate.InspectorStatuses, e), `{"ec2":"ENABLED","ecr":"ENABLED"}`)
+	finding := one(t, estate.InspectorFindings, e)
+	if finding.Rule != "CVE-2026-0001" || finding.Severity != "critical" || finding.Fixed != "3.5.1" || !slices.Contains(finding.Resources, "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop/web@"+seeded.Digest) {
+		t.Errorf("the finding is %+v", finding)
+	}
+}
+
+// readLeftOut looks that what is left out costs no call.
+func readLeftOut(t *testing.T, d *awsrig.Double) {
+	d.SeedShop(t, awsrig.ShopOptions{Secure: true})
+	d.SeedIdentity(t, "shop-prod")
+	e := read(t, aws.Options{Skip: aws.Groups()})
+	for kind, why := range map[estate.Kind]string{
+		"ServiceLastAccessed": "left out by --skip last-accessed", "ImageScan": "left out by --skip findings", "InspectorFinding": "left out by --skip findings",
+	} {
+		if got := e.Coverage(kind); got.State != estate.NotAsked || got.Why != why {
+			t.Errorf("got %+v", got)
+		}
+	}
+	one(t, estate.InspectorStatuses, e)
+	one(t, estate.Repositories, e)
+	for _, call := range []string{"iam GenerateServiceLastAccessedDetails", "ecr DescribeImages", "inspector2 ListFindings"} {
+		service, action, _ := strings.Cut(call, " ")
+		if d.Calls(service, action) != 0 {
+			t.Errorf("%s is called", call)
+		}
+	}
+	for _, call := range []string{"iam GetAccountAuthorizationDetails", "iam GetCredentialReport", "ecr DescribeRepositories"} {
+		service, action, _ := strings.Cut(call, " ")
+		if n := d.Calls(service, action); n != 1 {
+			t.Errorf("%s is called %d times", call, n)
+		}
+	}
+}
+
 func yes(o estate.Optional[bool]) string {
 	on, known := o.Get()
 	switch {
@@ -528,13 +617,14 @@ func rounds() [][]aws.Call {
 }
 
 // askedOnlyIfNeeded are calls for what another call did not tell.
-var askedOnlyIfNeeded = []string{"GetWebACLForResource", "GetBucketLocation"}
+var askedOnlyIfNeeded = []string{"GetWebACLForResource", "GetBucketLocation", "ListMFADevices"}
 
 // readDenied denies every call once, and looks that what depends on it is
 // denied, or unknown with the reason, and that nothing else is.
 func readDenied(t *testing.T, d *awsrig.Double) {
 	d.SeedShop(t, awsrig.ShopOptions{Secure: true, Snapshot: true, Node: true})
 	d.SeedOther(t)
+	d.SeedIdentity(t, "shop-prod")
 	kindDenied := map[estate.Kind]bool{}
 	for _, round := range rounds() {
 		d.Allow()
@@ -591,9 +681,11 @@ func readDenied(t *testing.T, d *awsrig.Double) {
 			}
 		}
 	}
-	for _, k := range estate.Kinds() {
-		if k.Provider == estate.AWSProvider && !kindDenied[k.Kind] {
-			t.Errorf("no denial makes %s denied", k.Kind)
+	for _, call := range aws.Calls() {
+		for _, k := range call.Kinds {
+			if !kindDenied[k] {
+				t.Errorf("no denial makes %s denied", k)
+			}
 		}
 	}
 }
@@ -635,7 +727,7 @@ func TestUnknownCallFailsTheTest(t *testing.T) {
 }
 
 func post(url, service, body, contentType string) error {
-	request, err := http.NewRequest(http.MethodPost, url+"/clusters/shop/addons", strings.NewReader(body))
+	request, err := http.NewRequest(http.MethodPost, url+"/clusters/shop/insights", strings.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -184,6 +184,22 @@ var routes = map[string][]route{
 		at("GET", "/clusters/[^/]+/node-groups", "", "ListNodegroups"),
 		at("POST", "/clusters/[^/]+/node-groups", "", "CreateNodegroup"),
 		at("GET", "/clusters/[^/]+/node-groups/[^/]+", "", "DescribeNodegroup"),
+		at("GET", "/clusters/[^/]+/access-entries", "", "ListAccessEntries"),
+		at("POST", "/clusters/[^/]+/access-entries", "", "CreateAccessEntry"),
+		at("GET", "/clusters/[^/]+/access-entries/[^/]+", "", "DescribeAccessEntry"),
+		at("GET", "/clusters/[^/]+/access-entries/[^/]+/access-policies", "", "ListAssociatedAccessPolicies"),
+		at("POST", "/clusters/[^/]+/access-entries/[^/]+/access-policies", "", "AssociateAccessPolicy"),
+		at("GET", "/clusters/[^/]+/addons", "", "ListAddons"),
+		at("POST", "/clusters/[^/]+/addons", "", "CreateAddon"),
+		at("GET", "/clusters/[^/]+/addons/[^/]+", "", "DescribeAddon"),
+		at("GET", "/clusters/[^/]+/pod-identity-associations", "", "ListPodIdentityAssociations"),
+		at("POST", "/clusters/[^/]+/pod-identity-associations", "", "CreatePodIdentityAssociation"),
+		at("GET", "/clusters/[^/]+/pod-identity-associations/[^/]+", "", "DescribePodIdentityAssociation"),
+	},
+	"inspector2": {
+		at("POST", "/enable", "", "Enable"),
+		at("POST", "/status/batch/get", "", "BatchGetAccountStatus"),
+		at("POST", "/findings/list", "", "ListFindings"),
 	},
 	"elasticfilesystem": {
 		at("GET", "/2015-02-01/file-systems", "", "DescribeFileSystems"),
@@ -223,6 +239,16 @@ var routes = map[string][]route{
 var passed = map[string][]string{
 	"sts": {"GetCallerIdentity", "AssumeRole"},
 	"eks": {"ListClusters", "ListNodegroups", "CreateNodegroup", "DescribeNodegroup"},
+	"iam": {
+		"CreatePolicy", "CreateGroup", "AttachGroupPolicy", "CreateUser", "AddUserToGroup", "CreateLoginProfile", "CreateAccessKey", "ListAccessKeys", "ListMFADevices",
+		"CreateRole", "PutRolePolicy", "CreateOpenIDConnectProvider", "ListOpenIDConnectProviders", "GetOpenIDConnectProvider", "ListSAMLProviders",
+		"UpdateAccountPasswordPolicy", "GetAccountPasswordPolicy", "GetAccountSummary", "GetAccountAuthorizationDetails", "GenerateCredentialReport",
+	},
+	"ecr": {
+		"PutRegistryScanningConfiguration", "GetRegistryScanningConfiguration", "CreateRepository", "DescribeRepositories",
+		"PutImage", "DescribeImages", "StartImageScan", "DescribeImageScanFindings",
+	},
+	"inspector2": {"Enable"},
 	"ec2": {
 		"CreateVpc", "ModifyVpcAttribute", "DescribeVpcs", "CreateSubnet", "ModifySubnetAttribute", "DescribeSubnets",
 		"CreateInternetGateway", "AttachInternetGateway", "AllocateAddress", "CreateNatGateway",
@@ -271,13 +297,13 @@ func refusal(c *Call, code string) *Answer {
 	const message = "refused by the double"
 	header := http.Header{}
 	switch c.Service {
-	case "acm", "wafv2", "kms", "fsx", "memorydb":
+	case "acm", "wafv2", "kms", "fsx", "memorydb", "ecr":
 		if code == "" {
 			code = "AccessDeniedException"
 		}
 		header.Set("Content-Type", "application/x-amz-json-1.1")
 		return &Answer{400, header, fmt.Appendf(nil, `{"__type":%q,"message":%q}`, code, message)}
-	case "eks", "elasticfilesystem", "kafka", "es":
+	case "eks", "elasticfilesystem", "kafka", "es", "inspector2":
 		if code == "" {
 			code = "AccessDeniedException"
 		}
