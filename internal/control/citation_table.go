@@ -16,6 +16,7 @@ var citations = map[Source][]citation{
 		{"EC2.3", "Attached Amazon EBS volumes should be encrypted at-rest", "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-3", "2026-11-23"},
 		{"EC2.7", "EBS default encryption should be enabled", "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-7", "2026-11-23"},
 		{"EC2.8", "EC2 instances should use Instance Metadata Service Version 2 (IMDSv2)", "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-8", "2026-11-23"},
+		{"EC2.18", "Security groups should only allow unrestricted incoming traffic for authorized ports", "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-18", "2026-11-25"},
 		{"EC2.170", "EC2 launch templates should use Instance Metadata Service Version 2 (IMDSv2)", "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-170", "2026-11-23"},
 		{"EC2.181", "EC2 launch templates should enable encryption for attached EBS volumes", "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-181", "2026-11-23"},
 		{"EFS.1", "Elastic File System should be configured to encrypt file data at-rest using AWS KMS", "https://docs.aws.amazon.com/securityhub/latest/userguide/efs-controls.html#efs-1", "2026-11-23"},
@@ -57,6 +58,8 @@ var citations = map[Source][]citation{
 		{"4.2.3", "Minimize the admission of containers wishing to share the host IPC namespace", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-23"},
 		{"4.2.4", "Minimize the admission of containers wishing to share the host network namespace", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-23"},
 		{"4.2.5", "Minimize the admission of containers with allowPrivilegeEscalation", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-23"},
+		{"4.3.2", "Ensure that all Namespaces have Network Policies defined", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-25"},
+		{"5.4.4", "Ensure Network Policy is Enabled and set as appropriate", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-25"},
 		{"5.3.1", "Ensure Kubernetes Secrets are encrypted using Customer Master Keys (CMKs) managed in AWS KMS", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-23"},
 		{"5.4.1", "Restrict Access to the Control Plane Endpoint", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-23"},
 		{"5.4.2", "Ensure clusters are created with Private Endpoint Enabled and Public Access Disabled", "https://www.cisecurity.org/benchmark/kubernetes", "2026-11-23"},
@@ -92,6 +95,7 @@ var citations = map[Source][]citation{
 	},
 	ATTACKSource: {
 		{"T1190", "Exploit Public-Facing Application", "https://attack.mitre.org/techniques/T1190/", "2026-11-23"},
+		{"T1552.005", "Unsecured Credentials: Cloud Instance Metadata API", "https://attack.mitre.org/techniques/T1552/005", "2026-11-25"},
 		{"T1611", "Escape to Host", "https://attack.mitre.org/techniques/T1611/", "2026-11-23"},
 	},
 	AWSSource: {
@@ -101,6 +105,9 @@ var citations = map[Source][]citation{
 		{"rds-tls-postgresql", "Using SSL with a PostgreSQL DB instance", "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html", "2026-11-23"},
 		{"rds-tls-mysql", "Requiring SSL/TLS for all connections to a MySQL DB instance on Amazon RDS", "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/mysql-ssl-connections.require-ssl.html", "2026-11-23"},
 		{"rds-certificate-rotation", "Rotating your SSL/TLS certificate", "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html", "2026-11-23"},
+		{"eks-network-policy", "Limit Pod traffic with Kubernetes network policies", "https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html", "2026-11-25"},
+		{"eks-pod-security-groups", "Use a security group policy for an Amazon EKS Pod", "https://docs.aws.amazon.com/eks/latest/userguide/sg-pods-example-deployment.html", "2026-11-25"},
+		{"rds-vpc", "Working with a DB instance in a VPC", "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html", "2026-11-25"},
 		{"eks-versions", "Understand the Kubernetes version lifecycle on EKS", "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html", "2026-11-23"},
 		{"eks-addon-images", "View Amazon container image registries for Amazon EKS add-ons", "https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html", "2026-11-23"},
 		{"eks-al2023", "Upgrade from Amazon Linux 2 to Amazon Linux 2023", "https://docs.aws.amazon.com/eks/latest/userguide/al2023.html", "2026-11-23"},
@@ -109,6 +116,7 @@ var citations = map[Source][]citation{
 		{"eks-encryption", "Encryption best practices for Amazon EKS", "https://docs.aws.amazon.com/prescriptive-guidance/latest/encryption-best-practices/eks.html", "2026-11-23"},
 	},
 	ProjectSource: {
+		{"kubernetes-network-policies", "Kubernetes: Network Policies", "https://kubernetes.io/docs/concepts/services-networking/network-policies/", "2026-11-25"},
 		{"kubernetes-storage-classes", "Kubernetes: Storage Classes", "https://kubernetes.io/docs/concepts/storage/storage-classes/", "2026-11-23"},
 		{"istio-peer-authentication", "Istio: PeerAuthentication", "https://istio.io/latest/docs/reference/config/security/peer_authentication/", "2026-11-23"},
 		{"istio-destination-rule", "Istio: Destination Rule", "https://istio.io/latest/docs/reference/config/networking/destination-rule/", "2026-11-23"},
