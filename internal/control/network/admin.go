@@ -15,7 +15,7 @@ import (
 // select and whether they deny what nothing allows. What their rules let
 // through is not computed.
 type admin struct {
-	cilium  []*ciliumRule
+	cilium  map[string][]*ciliumRule // by namespace, "" for those of the cluster
 	cluster []*clusterPolicy
 }
 
@@ -37,7 +37,7 @@ type clusterPolicy struct {
 }
 
 func newAdmin(e *estate.Estate) admin {
-	var a admin
+	a := admin{cilium: map[string][]*ciliumRule{}}
 	add := func(o *estate.CiliumNetworkPolicy, kind string) {
 		specs := o.Specs
 		if o.Spec != nil {
@@ -45,7 +45,7 @@ func newAdmin(e *estate.Estate) admin {
 		}
 		for i := range specs {
 			if specs[i].EndpointSelector != nil { // a node selector selects no pod
-				a.cilium = append(a.cilium, newCiliumRule(&specs[i], kind+" "+o.Name, o.Namespace))
+				a.cilium[o.Namespace] = append(a.cilium[o.Namespace], newCiliumRule(&specs[i], kind+" "+o.Name, o.Namespace))
 			}
 		}
 	}
@@ -58,7 +58,9 @@ func newAdmin(e *estate.Estate) admin {
 	for _, r := range estate.ClusterNetworkPolicies.In(e) {
 		a.cluster = append(a.cluster, newClusterPolicy(&r.Object))
 	}
-	slices.SortFunc(a.cilium, func(x, y *ciliumRule) int { return strings.Compare(x.namespace+"/"+x.name, y.namespace+"/"+y.name) })
+	for _, rules := range a.cilium {
+		slices.SortStableFunc(rules, func(x, y *ciliumRule) int { return strings.Compare(x.name, y.name) })
+	}
 	slices.SortFunc(a.cluster, func(x, y *clusterPolicy) int { return strings.Compare(x.name, y.name) })
 	return a
 }

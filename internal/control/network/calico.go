@@ -2,6 +2,7 @@ package network
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/eksafe/eksafe/internal/estate"
@@ -11,7 +12,8 @@ import (
 // calico is the policies of Calico and the tiers that they stand in.
 type calico struct {
 	policies []*calicoPolicy
-	passes   map[string]bool // tiers that pass on what none of their policies allows
+	in       map[string][]*calicoPolicy // by namespace, "" for the global ones
+	passes   map[string]bool            // tiers that pass on what none of their policies allows
 }
 
 type calicoPolicy struct {
@@ -31,7 +33,7 @@ func (p *calicoPolicy) at(field string) trace.Place {
 }
 
 func newCalico(e *estate.Estate) calico {
-	c := calico{passes: map[string]bool{}}
+	c := calico{in: map[string][]*calicoPolicy{}, passes: map[string]bool{}}
 	for _, t := range estate.CalicoTiers.In(e) {
 		c.passes[t.Object.Name] = t.Object.Spec.DefaultAction == "Pass"
 	}
@@ -55,7 +57,27 @@ func newCalico(e *estate.Estate) calico {
 		}
 	}
 	slices.SortFunc(c.policies, func(a, b *calicoPolicy) int { return a.place.Subject.Compare(b.place.Subject) })
+	for _, p := range c.policies {
+		c.in[p.namespace] = append(c.in[p.namespace], p)
+	}
 	return c
+}
+
+// about returns the policies that may select pods of a namespace.
+func (c calico) about(namespace string) iter.Seq[*calicoPolicy] {
+	return both(c.in[""], c.in[namespace])
+}
+
+func both[T any](a, b []T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, list := range [2][]T{a, b} {
+			for _, item := range list {
+				if !yield(item) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // calicoTypes differ from those of Kubernetes: a policy that has egress rules

@@ -1,10 +1,14 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -35,35 +39,42 @@ type admission struct {
 // layers are asked from the coarse to the fine: security groups divide pods
 // into few classes, policies divide within them.
 func judgeIsolated(s *control.Subject, d *door) {
-	w, f := groundOf(s), fabricOf(s.Graph())
-	networks, located := d.networks(w)
-	out := egressOf(s)
-	var gap string
-	unclear := func(p *pod, why string) {
-		if gap == "" {
-			gap = fmt.Sprintf("whether %s reaches %s is not decided: %s", p, d.name, why)
+	w := groundOf(s)
+	pods := classesOf(s)
+	admitted := map[*class]admission{}
+	for _, c := range pods.list {
+		if adm := d.admits(w, c); adm.state != trace.No {
+			admitted[c] = adm
 		}
 	}
-	for _, c := range classesOf(s) {
-		adm := d.admits(w, c)
-		if adm.state == trace.No {
+	if len(admitted) == 0 {
+		return
+	}
+	networks, located := d.networks(w)
+	gap := ""
+	for x := range egressOf(s).reaching(networks, located, d.port) {
+		adm, ok := admitted[pods.of[x.pod]]
+		if !ok || d.owners[x.pod.workload] || ofPlatform(s, x.pod.namespace.name) {
 			continue
 		}
-		for _, x := range out.reaching(f, c, networks, located, d.port) {
-			switch {
-			case d.owners[x.pod.workload] || ofPlatform(s, x.pod.namespace.name):
-			case adm.state != trace.Yes:
-				unclear(x.pod, adm.how)
-			case x.state != trace.Yes:
-				unclear(x.pod, x.how)
-			case secretPeer(x.pod.workload):
-				unclear(x.pod, "it may be a client, as its settings come from a Secret; name the host of the database in a variable or a ConfigMap")
-			case len(d.owners) == 0:
-				unclear(x.pod, "no client of it is known, so that its owner cannot be told from others")
-			default:
-				s.Failf(d.groupsAt, "%s is no client of it and reaches it: %s, and %s", x.pod, adm.how, x.how)
-				return
-			}
+		why := ""
+		switch {
+		case adm.state != trace.Yes:
+			why = adm.how
+		case x.state != trace.Yes:
+			why = x.how
+		case secretPeer(x.pod.workload):
+			why = "it may be a client, as its settings come from a Secret; name the host of the database in a variable or a ConfigMap"
+		case len(d.owners) == 0:
+			why = "no client of it is known, so that its owner cannot be told from others"
+		default:
+			s.Failf(d.groupsAt, "%s is no client of it and reaches it: %s, and %s", x.pod, adm.how, x.how)
+			return
+		}
+		if gap == "" {
+			gap = fmt.Sprintf("whether %s reaches %s is not decided: %s", x.pod, d.name, why)
+		} else if x.state != trace.Yes {
+			break // proofs come before doubts: nothing but doubts is left
 		}
 	}
 	if gap != "" {
@@ -147,7 +158,10 @@ type out struct {
 // estate has many pods and few networks.
 type exits struct {
 	open   map[*pod]out // nothing limits them, or nobody computes it
+	free   []*pod       // those of open that nothing limits
+	vague  []*pod       // those of open that nobody computes
 	blocks []exit
+	known  sync.Map // what found returned, by what it was asked: databases share subnets
 }
 
 // An exit is one network that policies open, with its rules.
@@ -171,8 +185,15 @@ func newExits(g *trace.Graph) *exits {
 	x := &exits{open: map[*pod]out{}}
 	for _, ns := range f.namespaces {
 		for _, p := range ns.pods {
-			if o, ok := f.unlimited(p); ok {
-				x.open[p] = o
+			o, ok := f.unlimited(p)
+			if !ok {
+				continue
+			}
+			x.open[p] = o
+			if o.state == trace.Yes {
+				x.free = append(x.free, p)
+			} else {
+				x.vague = append(x.vague, p)
 			}
 		}
 	}
@@ -226,11 +247,41 @@ func (f *fabric) unlimited(p *pod) (out, bool) {
 	return out{}, false
 }
 
-// reaching returns the pods of a class that may send to the networks at a port.
-// Where the networks are not known, a policy that opens any network may open
-// these.
-func (x *exits) reaching(f *fabric, c *class, networks []netip.Prefix, known bool, port int32) []out {
-	found := map[*pod]out{}
+// reaching returns the pods that may send to the networks at a port, those that
+// certainly may before those that perhaps may, each in the order of namespaces
+// and names. Where the networks are not known, a policy that opens any network
+// may open these.
+func (x *exits) reaching(networks []netip.Prefix, known bool, port int32) iter.Seq[out] {
+	return func(yield func(out) bool) {
+		for _, p := range x.free {
+			if !yield(x.open[p]) {
+				return
+			}
+		}
+		key := fmt.Sprint(known, port, networks)
+		kept, ok := x.known.Load(key)
+		if !ok {
+			kept, _ = x.known.LoadOrStore(key, x.found(networks, known, port))
+		}
+		found := kept.([]out)
+		for _, state := range []trace.Ternary{trace.Yes, trace.Unclear} {
+			for _, o := range found {
+				if o.state == state && !yield(o) {
+					return
+				}
+			}
+		}
+		for _, p := range x.vague {
+			if !yield(x.open[p]) {
+				return
+			}
+		}
+	}
+}
+
+// found returns the pods that rules let out.
+func (x *exits) found(networks []netip.Prefix, known bool, port int32) []out {
+	best := map[*pod]out{}
 	for _, b := range x.blocks {
 		if known && !slices.ContainsFunc(networks, b.network.Overlaps) {
 			continue
@@ -240,34 +291,26 @@ func (x *exits) reaching(f *fabric, c *class, networks []netip.Prefix, known boo
 			if !allowsTCP(rule.Ports, port) {
 				continue
 			}
-			o := out{state: trace.Yes, how: fmt.Sprintf("NetworkPolicy %s lets it out to every address", r.policy)}
+			o := out{state: trace.Yes, how: "NetworkPolicy " + r.policy.String() + " lets it out to every address"}
 			if r.block >= 0 {
 				block := rule.To[r.block].IPBlock
-				if known && !touches(block, networks) {
+				o.how = "NetworkPolicy " + r.policy.String() + " lets it out to " + block.CIDR
+				if !known {
+					o.state, o.how = trace.Unclear, "the subnets of the database are not known, and "+o.how
+				} else if !touches(block, networks) {
 					continue
 				}
-				o.how = fmt.Sprintf("NetworkPolicy %s lets it out to %s", r.policy, block.CIDR)
-			}
-			if r.block >= 0 && !known {
-				o.state, o.how = trace.Unclear, fmt.Sprintf("the subnets of the database are not known, and NetworkPolicy %s lets it out to %s", r.policy, rule.To[r.block].IPBlock.CIDR)
 			}
 			for _, p := range r.policy.pods {
 				o.pod = p
-				if old, ok := found[p]; !ok || old.state != trace.Yes && o.state == trace.Yes || old.state == o.state && o.how < old.how {
-					found[p] = o
+				old, ok := best[p]
+				if _, open := x.open[p]; !open && (!ok || old.state != trace.Yes && o.state == trace.Yes || old.state == o.state && o.how < old.how) {
+					best[p] = o
 				}
 			}
 		}
 	}
-	var all []out
-	for _, p := range c.pods {
-		if o, ok := x.open[p]; ok {
-			all = append(all, o)
-		} else if o, ok := found[p]; ok {
-			all = append(all, o)
-		}
-	}
-	// A proof comes before a doubt, and the witness does not depend on the order.
-	slices.SortStableFunc(all, func(a, b out) int { return int(b.state) - int(a.state) })
-	return all
+	return slices.SortedFunc(maps.Values(best), func(a, b out) int {
+		return cmp.Or(cmp.Compare(a.pod.namespace.name, b.pod.namespace.name), a.pod.ref.Compare(b.pod.ref))
+	})
 }

@@ -97,21 +97,18 @@ func apart(s *control.Subject, w *ground, d *door) bool {
 	if why != "" || len(d.owners) == 0 {
 		return false
 	}
+	pods := classesOf(s)
 	var given []string
-	owners := 0
-	for _, c := range classesOf(s) {
-		if c.node {
-			continue
-		}
-		given = append(given, c.groups...)
-		for _, p := range c.pods {
-			if d.owners[p.workload] {
-				owners++
-			}
+	for _, c := range pods.list {
+		if !c.node {
+			given = append(given, c.groups...)
 		}
 	}
-	if owners != len(d.owners) {
-		return false
+	f := fabricOf(s.Graph())
+	for owner := range d.owners {
+		if c := pods.of[f.pods[owner]]; c == nil || c.node {
+			return false
+		}
 	}
 	for _, sg := range groups {
 		for _, r := range sg.SecurityGroupIngress.Or(nil) {

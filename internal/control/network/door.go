@@ -130,36 +130,35 @@ func (d *door) rules(w *ground) (out []*estate.SecurityGroup, why string) {
 type class struct {
 	groups []string
 	node   bool // those of the nodes
-	pods   []*pod
 }
 
-// classes sorts the pods by the security groups that their traffic carries.
-func classesOf(s *control.Subject) []*class {
-	return trace.Derive(s.Graph(), func(g *trace.Graph) []*class { return newClasses(g, trace.Derive(g, newGround)) })
+// classes are the pods of applications by the security groups that their
+// traffic carries: their own, else those of the nodes.
+type classes struct {
+	list []*class
+	of   map[*pod]*class
 }
 
-func newClasses(g *trace.Graph, w *ground) []*class {
-	f := fabricOf(g)
+func classesOf(s *control.Subject) *classes { return trace.Derive(s.Graph(), newClasses) }
+
+func newClasses(g *trace.Graph) *classes {
+	f, w := fabricOf(g), trace.Derive(g, newGround)
+	out := &classes{of: map[*pod]*class{}}
 	byKey := map[string]*class{}
-	var out []*class
 	own := podGroups(f, g.Estate)
 	for _, ns := range f.namespaces {
 		for _, p := range ns.application() {
-			groups, node := own[p], false
+			groups, key := own[p], "own "+strings.Join(own[p], " ")
 			if len(groups) == 0 {
-				groups, node = w.nodeGroups, true
-			}
-			key := strings.Join(groups, " ")
-			if node {
-				key = "nodes"
+				groups, key = w.nodeGroups, "nodes"
 			}
 			c := byKey[key]
 			if c == nil {
-				c = &class{groups: groups, node: node}
+				c = &class{groups: groups, node: key == "nodes"}
 				byKey[key] = c
-				out = append(out, c)
+				out.list = append(out.list, c)
 			}
-			c.pods = append(c.pods, p)
+			out.of[p] = c
 		}
 	}
 	return out

@@ -69,10 +69,14 @@ func (o opener) pods(f *fabric) (out []*pod, known bool) {
 		return o.policy.pods, o.policy.selector != nil
 	}
 	known = true
-	for _, ns := range f.namespaces {
-		if o.calico.namespace != "" && o.calico.namespace != ns.name {
-			continue
+	spaces := f.namespaces
+	if o.calico.namespace != "" {
+		spaces = nil
+		if ns := f.byName[o.calico.namespace]; ns != nil {
+			spaces = []*namespace{ns}
 		}
+	}
+	for _, ns := range spaces {
 		for _, p := range ns.application() {
 			switch o.calico.selects(p) {
 			case trace.Yes:

@@ -22,7 +22,7 @@ func (f *fabric) isolated(p *pod, d direction) (trace.Ternary, string) {
 			state, why = trace.Unclear, fmt.Sprintf(format, args...)
 		}
 	}
-	for _, c := range f.calico.policies {
+	for c := range f.calico.about(p.namespace.name) {
 		// At the end of a tier that passes, the next one decides.
 		if !c.applies[d] || f.calico.passes[c.spec.Tier] {
 			continue
@@ -34,7 +34,7 @@ func (f *fabric) isolated(p *pod, d direction) (trace.Ternary, string) {
 			unclear("the selector of Calico's policy %s cannot be decided", c.place.Subject.Name)
 		}
 	}
-	for _, r := range f.admin.cilium {
+	for r := range both(f.admin.cilium[""], f.admin.cilium[p.namespace.name]) {
 		if !r.denies[d] {
 			continue
 		}
@@ -97,7 +97,7 @@ func (f *fabric) opened(p *pod, d direction) (at trace.Place, ok bool) {
 			}
 		}
 	}
-	for _, c := range f.calico.policies {
+	for c := range f.calico.about(p.namespace.name) {
 		if !c.applies[d] || c.selects(p) != trace.Yes {
 			continue
 		}
@@ -118,12 +118,12 @@ func (f *fabric) opened(p *pod, d direction) (at trace.Place, ok bool) {
 // others returns the policy of another API that may decide what a pod sends,
 // "" if none does: their rules are not computed.
 func (f *fabric) others(p *pod, d direction) string {
-	for _, c := range f.calico.policies {
+	for c := range f.calico.about(p.namespace.name) {
 		if c.applies[d] && c.selects(p) != trace.No {
 			return "Calico's policy " + c.place.Subject.Name
 		}
 	}
-	for _, r := range f.admin.cilium {
+	for r := range both(f.admin.cilium[""], f.admin.cilium[p.namespace.name]) {
 		if r.applies[d] && r.selects(p) != trace.No {
 			return r.name
 		}

@@ -25,6 +25,7 @@ type ground struct {
 	nodeGroups, nodeSubnets []string
 	known                   bool
 	why                     string
+	groupless               string         // says of which nodes the groups are not known
 	homeless                string         // says of which node the subnet is not known
 	podNetworks             []netip.Prefix // of the subnets of nodes
 	vpcs                    []netip.Prefix
@@ -53,6 +54,7 @@ func newGround(g *trace.Graph) *ground {
 		w.vpcs = append(w.vpcs, prefixes(slices.Concat([]string{v.CidrBlock}, v.CidrBlockAssociations, v.Ipv6CidrBlocks)...)...)
 	}
 	w.nodes(e)
+	w.groupless = w.why
 	for _, id := range w.nodeSubnets {
 		if n := w.subnets[id]; n != nil {
 			w.podNetworks = append(w.podNetworks, prefixes(n.CidrBlock, n.Ipv6CidrBlock)...)

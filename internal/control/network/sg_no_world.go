@@ -15,32 +15,51 @@ var sgNoWorld = &control.Control{
 	Refs:     []control.Ref{control.FSBP("EC2.18"), control.ATTACK("T1190")},
 	Serves:   []string{"S18", "S41"},
 	Since:    "0.1.0",
-	Check: control.Traced(inside, func(g inner) trace.Place { return groupPlace(g.group, "") }, judgeWorld, estate.SecurityGroups.Kind).
+	Check: control.Traced(inside, func(g inner) trace.Place { return g.place }, judgeWorld, estate.SecurityGroups.Kind).
 		Needs(estate.SecurityGroups.Kind).
 		Helped(nodeKinds...).
 		Helped(doorKinds...).
-		Helped(estate.SecurityGroupPolicies.Kind),
+		Helped(estate.SecurityGroupPolicies.Kind, estate.Subnets.Kind),
 }
 
 // An inner is a security group of what stands inside, where load balancers
 // alone should be met from outside.
 type inner struct {
-	group *estate.SecurityGroup
+	place trace.Place
+	group *estate.SecurityGroup // nil if it is not known
 	of    string
+	why   string // why it is not known
 }
 
 // inside lists the security groups of nodes, pods and databases.
 func inside(g *trace.Graph) []inner {
 	w := trace.Derive(g, newGround)
-	of := map[*estate.SecurityGroup]string{}
+	var out []inner
+	index := map[estate.Ref]int{}
+	put := func(n inner) {
+		i, ok := index[n.place.Subject]
+		switch {
+		case !ok:
+			index[n.place.Subject] = len(out)
+			out = append(out, n)
+		case n.of < out[i].of:
+			out[i].of = n.of
+		}
+	}
 	add := func(who string, ids ...string) {
 		for _, id := range ids {
-			if sg := w.groups[id]; sg != nil && (of[sg] == "" || who < of[sg]) {
-				of[sg] = who
+			if sg := w.groups[id]; sg != nil {
+				put(inner{place: groupPlace(sg, ""), group: sg, of: who})
+			} else if id != "" {
+				put(inner{place: trace.Place{Subject: estate.Ref{Kind: estate.SecurityGroups.Kind, Name: short(id), ID: id}}, of: who,
+					why: "security group " + short(id) + " of " + who + " was not read (ec2:DescribeSecurityGroups)"})
 			}
 		}
 	}
 	add("nodes", w.nodeGroups...)
+	if place, ok := clusterPlace(g.Estate); ok && w.groupless != "" {
+		put(inner{place: place, of: "nodes", why: w.groupless})
+	}
 	for _, c := range estate.Clusters.In(g.Estate) {
 		add("cluster "+c.Name, c.ResourcesVpcConfig.SecurityGroupIds...)
 		add("cluster "+c.Name, c.ClusterSecurityGroupId)
@@ -57,17 +76,15 @@ func inside(g *trace.Graph) []inner {
 	for _, p := range estate.DBProxies.In(g.Estate) {
 		add("database proxy "+p.DBProxyName, p.VpcSecurityGroupIds...)
 	}
-	out := make([]inner, 0, len(of))
-	for sg, who := range of {
-		out = append(out, inner{sg, who})
-	}
-	slices.SortFunc(out, func(a, b inner) int {
-		return estate.SecurityGroups.Ref(a.group).Compare(estate.SecurityGroups.Ref(b.group))
-	})
+	slices.SortFunc(out, func(a, b inner) int { return a.place.Subject.Compare(b.place.Subject) })
 	return out
 }
 
 func judgeWorld(s *control.Subject, g inner) {
+	if g.group == nil {
+		s.Unknownf("%s", g.why)
+		return
+	}
 	rules, known := g.group.SecurityGroupIngress.Get()
 	if !known {
 		s.Unknownf("the rules of security group %s are not known", short(name(g.group)))
