@@ -14,8 +14,8 @@ func judgeDefault(d direction) func(*control.Subject, *namespace) {
 			return
 		}
 		f := fabricOf(s.Graph())
-		var open, opened []string
-		var by trace.Place
+		var open []string
+		opened := map[trace.Place][]string{}
 		subjects, why := 0, ""
 		for _, p := range ns.application() {
 			if p.host {
@@ -29,7 +29,7 @@ func judgeDefault(d direction) func(*control.Subject, *namespace) {
 				why = reason
 			default:
 				if at, ok := f.opened(p, d); ok {
-					opened, by = append(opened, p.workload.Name), at
+					opened[at] = append(opened[at], p.workload.Name)
 				}
 			}
 		}
@@ -42,8 +42,8 @@ func judgeDefault(d direction) func(*control.Subject, *namespace) {
 		case len(open) > 0:
 			s.Failf("", "no policy denies %s of %s by default", d, list(open))
 		}
-		if len(opened) > 0 {
-			s.FailAt(by, "the rule undoes the default: it allows all %s of %s", d, list(opened))
+		for at, pods := range opened {
+			s.FailAt(at, "the rule undoes the default: it allows all %s of %s", d, list(pods))
 		}
 		if why != "" {
 			s.Unknownf("%s", why)
