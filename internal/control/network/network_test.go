@@ -123,3 +123,45 @@ func TestTouches(t *testing.T) {
 		}
 	}
 }
+
+// Where files show no plugin, the add-on that AWS shows decides.
+func TestAddonBesideManifests(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		enabled estate.Optional[bool]
+		want    finding.Verdict
+	}{
+		{"vpc-cni", estate.Known(true), finding.Pass},
+		{"vpc-cni", estate.Known(false), finding.Unknown},
+		{"vpc-cni", estate.Optional[bool]{}, finding.Unknown},
+		{"coredns", estate.Known(true), finding.Unknown},
+	} {
+		e := manifests()
+		e.Sources = append(e.Sources, estate.Source{Kind: estate.AWSSource, Coverage: []estate.Coverage{{Kind: estate.Addons.Kind, State: estate.Read}}})
+		estate.Addons.Add(e, &estate.Addon{AddonName: test.name, EnableNetworkPolicy: test.enabled})
+		if r := judge(e, policyEnforced); r.Verdict != test.want {
+			t.Errorf("%s %v: %s, want %s: %s", test.name, test.enabled, r.Verdict, test.want, r.Why)
+		}
+	}
+}
+
+// One policy among ten thousand opens what all others close.
+func TestOnePolicyOpensEveryDatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds 10,000 workloads")
+	}
+	e := large(500)
+	// Each /28 is opened by its 20 clients alone, so that every database passes.
+	if r := judge(e, databaseIsolated); r.Verdict != finding.Pass || r.Subjects != 500 {
+		t.Fatalf("%s, %d subjects: %s", r.Verdict, r.Subjects, r.Why)
+	}
+	for _, p := range estate.NetworkPolicies.In(e) {
+		if p.Object.Namespace == "team-7" && p.Object.Name == "app-3" {
+			p.Object.Spec.Egress[0].To[0].IPBlock.CIDR = "10.0.0.0/8"
+		}
+	}
+	r := judge(e, databaseIsolated)
+	if len(r.Findings) != 499 || !strings.Contains(r.Findings[0].Message, "team-7/app-3 is no client") {
+		t.Fatalf("%s: %d findings, want one for each database but its own", r.Verdict, len(r.Findings))
+	}
+}
