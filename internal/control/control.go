@@ -107,6 +107,12 @@ func (c Check) Helped(kinds ...estate.Kind) Check {
 	return c
 }
 
+// Needs returns the check with kinds without which its judge can judge nothing.
+func (c Check) Needs(kinds ...estate.Kind) Check {
+	c.required = slices.Concat(c.required, kinds)
+	return c
+}
+
 // Where returns the check limited to estates for which applies is true;
 // elsewhere the control is not applicable, with applies' reason.
 func (c Check) Where(applies func(*trace.Graph) (bool, string)) Check {

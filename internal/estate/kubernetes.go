@@ -81,6 +81,10 @@ var (
 	CalicoNetworkSets           = kubernetes[CalicoNetworkSet]("CalicoNetworkSet")
 	CalicoGlobalNetworkSets     = kubernetes[CalicoNetworkSet]("CalicoGlobalNetworkSet")
 	CalicoTiers                 = kubernetes[CalicoTier]("CalicoTier")
+
+	CiliumNetworkPolicies            = kubernetes[CiliumNetworkPolicy]("CiliumNetworkPolicy")
+	CiliumClusterwideNetworkPolicies = kubernetes[CiliumNetworkPolicy]("CiliumClusterwideNetworkPolicy")
+	ClusterNetworkPolicies           = kubernetes[ClusterNetworkPolicy]("ClusterNetworkPolicy")
 )
 
 func kubernetes[T any](kind Kind) Collection[*Resource[T]] {

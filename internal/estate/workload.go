@@ -129,6 +129,11 @@ type Fact struct {
 	// serve TLS ("--tls-cert-file", "SERVER_SSL_ENABLED"); empty without one.
 	ServesTLS string `json:"servesTLS,omitempty"`
 
+	// NetworkPolicy is "true" or "false" where the VPC CNI is told whether to
+	// enforce network policies: the agent's --enable-network-policy, and the key
+	// enable-network-policy-controller of the ConfigMap amazon-vpc-cni.
+	NetworkPolicy string `json:"networkPolicy,omitempty"`
+
 	// Ref is where the value stands instead, for a variable that is set from a
 	// ConfigMap or a Secret: nothing is known of a Secret's value.
 	ValueFrom *ValueFrom `json:"valueFrom,omitempty"`

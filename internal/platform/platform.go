@@ -74,6 +74,11 @@ var platformWorkloads = []platformWorkload{
 		images: []string{"docker.io/calico/", "calico/", "quay.io/calico/"},
 		why:    "Calico enforces the network policies of the node",
 	},
+	{
+		namespaces: []string{"kube-system", "cilium"}, controller: "DaemonSet", names: []string{"cilium"},
+		images: []string{"quay.io/cilium/"},
+		why:    "Cilium enforces the network policies of the node",
+	},
 }
 
 // eksAccounts own the registries of EKS add-ons, one for most regions.

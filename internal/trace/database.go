@@ -294,6 +294,16 @@ func prefixed(prefix string, ids []string) []string {
 	return out
 }
 
+// Listens returns the port of the database: the one AWS shows, else the
+// engine's; 0 when neither is known.
+func (db *Database) Listens() int32 { return databasePort(db) }
+
+// EnginePort returns the port at which an engine listens unless told
+// otherwise, 0 for one that eksafe does not know.
+func EnginePort(engine string) int32 {
+	return databasePort(&Database{Engine: engine})
+}
+
 func databasePort(db *Database) int32 {
 	switch {
 	case db.Instance != nil && db.Instance.Endpoint.Port != 0:

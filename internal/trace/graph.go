@@ -8,7 +8,7 @@ import (
 )
 
 // A Graph is everything that trace learned of one estate. It is not changed
-// after New and may be read by many goroutines.
+// after New, but for what Derive remembers, and may be read by many goroutines.
 type Graph struct {
 	Estate *estate.Estate
 	// Applications are sorted: the most exposed first, then by namespace and
@@ -47,6 +47,8 @@ type Graph struct {
 	bindings     map[string][]*estate.Resource[estate.TargetGroupBinding]
 	webACLs      map[string]*estate.WebACLAssociation // by resource
 	nodePorts    map[int32]*service
+
+	memo memo
 }
 
 // New follows the data of every application of e. It takes time linear in the

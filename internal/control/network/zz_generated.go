@@ -6,5 +6,17 @@ import "github.com/eksafe/eksafe/internal/control"
 
 // Controls lists the controls of this package by name.
 var Controls = []*control.Control{
+	databaseIsolated,
+	databaseOwnSubnets,
 	databasePrivate,
+	databaseSGLeast,
+	defaultDenyEgress,
+	defaultDenyIngress,
+	egressLeast,
+	ingressPorts,
+	metadataClosed,
+	nodeportClosed,
+	policyAlive,
+	policyEnforced,
+	sgNoWorld,
 }

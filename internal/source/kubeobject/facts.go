@@ -299,6 +299,8 @@ var clientOf = []string{"client", "pg", "postgres", "db", "database", "mysql", "
 
 func roleOf(key string) role {
 	switch {
+	case key == "enable_network_policy" || key == "enable_network_policy_controller":
+		return networkPolicySetting
 	case contains(key, "skip_verify", "insecure", "reject_unauthorized", "trust_server_certificate") ||
 		ends(key, "verify_server_certificate", "ssl_verify", "tls_verify", "verify_ssl", "verify_tls"):
 		return verification
@@ -396,6 +398,14 @@ func portSetting(f *facts, p place, _, value string) bool {
 		return true
 	}
 	return false
+}
+
+func networkPolicySetting(f *facts, p place, _, value string) bool {
+	on, ok := truth(value)
+	if ok {
+		f.add(p, estate.Fact{NetworkPolicy: strconv.FormatBool(on)})
+	}
+	return ok
 }
 
 func portOf(v string) int32 {

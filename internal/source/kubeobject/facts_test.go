@@ -36,6 +36,9 @@ func short(f estate.Fact) string {
 	if f.ServesTLS != "" {
 		out = append(out, "serves="+f.ServesTLS)
 	}
+	if f.NetworkPolicy != "" {
+		out = append(out, "networkPolicy="+f.NetworkPolicy)
+	}
 	if f.ValueFrom != nil {
 		out = append(out, "from="+f.ValueFrom.Kind+"/"+f.ValueFrom.Name+"/"+f.ValueFrom.Key)
 	}
@@ -57,6 +60,9 @@ func shorts(facts []estate.Fact) string {
 func TestValues(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"DATABASE_URL", "postgres://u:p@db.example.com:5432/shop?sslmode=verify-full&sslrootcert=/etc/rds/ca.pem", "postgres://db.example.com:5432 mode=verify-full ca=/etc/rds/ca.pem"},
+		{"--enable-network-policy", "true", "networkPolicy=true"},
+		{"enable-network-policy-controller", "false", "networkPolicy=false"},
+		{"enable-network-policy-controller", "perhaps", ""},
 		{"DATABASE_URL", "postgresql+psycopg2://u:p@db.example.com/shop", "postgresql://db.example.com"},
 		{"DATABASE_URL", "postgres://u:p@ss/word@db.example.com/shop", "postgres://"},
 		{"DATABASE_URL", "postgres://user/word@db.example.com/shop", "postgres://"},

@@ -76,6 +76,8 @@ var (
 	gatewayAWS      = []string{"gateway.k8s.aws/v1beta1"}
 	vpcResources    = []string{"vpcresources.k8s.aws/v1beta1"}
 	calico          = []string{"projectcalico.org/v3", "crd.projectcalico.org/v1"}
+	cilium          = []string{"cilium.io/v2"}
+	networkPolicy   = []string{"policy.networking.k8s.io/v1alpha2"}
 )
 
 var resources = []Resource{
@@ -128,6 +130,9 @@ var resources = []Resource{
 	{estate.CalicoNetworkSets.Kind, "NetworkSet", "networksets", namespaced, calico, partial(estate.CalicoNetworkSets, func(o *estate.CalicoNetworkSet) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.CalicoGlobalNetworkSets.Kind, "GlobalNetworkSet", "globalnetworksets", clusterScoped, calico, partial(estate.CalicoGlobalNetworkSets, func(o *estate.CalicoNetworkSet) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.CalicoTiers.Kind, "Tier", "tiers", clusterScoped, calico, partial(estate.CalicoTiers, func(o *estate.CalicoTier) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.CiliumNetworkPolicies.Kind, "CiliumNetworkPolicy", "ciliumnetworkpolicies", namespaced, cilium, partial(estate.CiliumNetworkPolicies, func(o *estate.CiliumNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.CiliumClusterwideNetworkPolicies.Kind, "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", clusterScoped, cilium, partial(estate.CiliumClusterwideNetworkPolicies, func(o *estate.CiliumNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.ClusterNetworkPolicies.Kind, "ClusterNetworkPolicy", "clusternetworkpolicies", clusterScoped, networkPolicy, partial(estate.ClusterNetworkPolicies, func(o *estate.ClusterNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceClusterPolicy)},
 
 	{estate.PeerAuthentications.Kind, "PeerAuthentication", "peerauthentications", namespaced, istioSecurity, istio(estate.PeerAuthentications, func(o *istiosecurity.PeerAuthentication) *metav1.ObjectMeta { return &o.ObjectMeta }, reducePeerAuthentication)},
 	{estate.AuthorizationPolicies.Kind, "AuthorizationPolicy", "authorizationpolicies", namespaced, istioSecurity, istio(estate.AuthorizationPolicies, func(o *istiosecurity.AuthorizationPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceAuthorizationPolicy)},

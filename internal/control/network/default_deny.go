@@ -1,0 +1,52 @@
+package network
+
+import (
+	"github.com/eksafe/eksafe/internal/control"
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+// judgeDefault holds every pod of a namespace to a default of denial in one
+// direction, whatever API gives it.
+func judgeDefault(d direction) func(*control.Subject, *namespace) {
+	return func(s *control.Subject, ns *namespace) {
+		if ofPlatform(s, ns.name) {
+			s.NotApplicable()
+			return
+		}
+		f := fabricOf(s.Graph())
+		var open []string
+		opened := map[trace.Place][]string{}
+		subjects, why := 0, ""
+		for _, p := range ns.application() {
+			if p.host {
+				continue // no policy reaches it; pod-baseline speaks of it
+			}
+			subjects++
+			switch state, reason := f.isolated(p, d); state {
+			case trace.No:
+				open = append(open, p.workload.Name)
+			case trace.Unclear:
+				why = reason
+			default:
+				if at, ok := f.opened(p, d); ok {
+					opened[at] = append(opened[at], p.workload.Name)
+				}
+			}
+		}
+		switch {
+		case subjects == 0:
+			s.NotApplicable()
+			return
+		case len(open) == subjects:
+			s.Failf("", "no policy denies %s by default: %s", d, [...]string{"every pod of the cluster and of the network reaches its pods", "its pods reach every address"}[d])
+		case len(open) > 0:
+			s.Failf("", "no policy denies %s of %s by default", d, list(open))
+		}
+		for at, pods := range opened {
+			s.FailAt(at, "the rule undoes the default: it allows all %s of %s", d, list(pods))
+		}
+		if why != "" {
+			s.Unknownf("%s", why)
+		}
+	}
+}

@@ -1,0 +1,17 @@
+package network
+
+import (
+	"github.com/eksafe/eksafe/internal/control"
+	"github.com/eksafe/eksafe/internal/estate"
+)
+
+var defaultDenyEgress = &control.Control{
+	ID:       "default-deny-egress",
+	Title:    "A pod of an application reaches nothing unless a policy allows it",
+	Severity: control.High,
+	Refs:     []control.Ref{control.CISEKS("4.3.2"), control.Project("kubernetes-network-policies"), control.NSA("Network separation and hardening")},
+	Serves:   []string{"S14", "S16"},
+	Since:    "0.1.0",
+	Check: control.Traced(applications, (*namespace).at, judgeDefault(egress), estate.Workloads.Kind, estate.Namespaces.Kind).
+		Needs(policyKinds...),
+}

@@ -1,0 +1,164 @@
+package network
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/eksafe/eksafe/internal/control"
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+var metadataClosed = &control.Control{
+	ID:       "metadata-closed",
+	Title:    "No pod of an application gets the role of its node",
+	Severity: control.High,
+	Refs:     []control.Ref{control.ATTACK("T1552.005"), control.FSBP("EC2.8")},
+	Serves:   []string{"S19", "S14"},
+	Since:    "0.1.0",
+	Check: control.Traced(applications, (*namespace).at, judgeMetadata, estate.Workloads.Kind, estate.Namespaces.Kind).
+		Needs(policyKinds...).
+		Needs(estate.ConfigMaps.Kind).
+		Helped(estate.Nodegroups.Kind, estate.Instances.Kind, estate.LaunchTemplates.Kind, estate.Clusters.Kind, estate.Nodes.Kind),
+}
+
+// The instance metadata service: its addresses, and its port.
+var metadataService = []netip.Prefix{netip.MustParsePrefix("169.254.169.254/32"), netip.MustParsePrefix("fd00:ec2::254/128")}
+
+const metadataPort = 80
+
+// A metadata is what the nodes do against pods that ask for their credentials.
+type metadata struct {
+	kept trace.Ternary // every node answers no pod
+	off  trace.Ternary // no node answers anybody
+	why  string
+}
+
+// newMetadata takes the worst node. A hop limit binds answers to tokens alone,
+// so that without their being required it binds nothing.
+func newMetadata(g *trace.Graph) metadata {
+	m := metadata{kept: trace.Yes, off: trace.Yes}
+	seen := false
+	node := func(o estate.MetadataOptions, who string) {
+		seen = true
+		if o.HttpEndpoint.Or("") == "disabled" {
+			return
+		}
+		m.off = trace.No
+		tokens, hops := o.HttpTokens.Or(""), o.HttpPutResponseHopLimit.Or(0)
+		switch {
+		case tokens == "optional" || hops > 1:
+			m.kept, m.why = trace.No, ""
+		case (tokens == "" || hops == 0) && m.kept != trace.No:
+			m.kept = trace.Unclear
+			if m.why == "" || who < m.why {
+				m.why = who
+			}
+		}
+	}
+	running := map[[2]string]bool{}
+	for _, i := range estate.Instances.In(g.Estate) {
+		running[[2]string{i.Tags["eks:cluster-name"], i.Tags["eks:nodegroup-name"]}] = true
+		node(i.MetadataOptions, "the metadata options of node "+i.InstanceId+" are not known")
+	}
+	for _, n := range estate.Nodegroups.In(g.Estate) {
+		if running[[2]string{n.ClusterName, n.NodegroupName}] {
+			continue // the nodes tell
+		}
+		node(templateMetadata(g.Estate, n), "the metadata options of node group "+n.NodegroupName+" are not known")
+	}
+	if !seen {
+		return metadata{why: "no source shows the nodes"}
+	}
+	return m
+}
+
+func templateMetadata(e *estate.Estate, n *estate.Nodegroup) estate.MetadataOptions {
+	ref, known := n.LaunchTemplate.Get()
+	if known && ref == (estate.LaunchTemplateReference{}) && strings.HasPrefix(n.AmiType, "AL2023") {
+		// EKS makes a template that requires tokens and one hop (checked
+		// 2026-11-23); of other images that is not documented.
+		return estate.MetadataOptions{HttpTokens: estate.Known("required"), HttpPutResponseHopLimit: estate.Known(1)}
+	}
+	for _, t := range estate.LaunchTemplates.In(e) {
+		if ref != (estate.LaunchTemplateReference{}) && names(ref, t) {
+			return t.LaunchTemplateData.MetadataOptions
+		}
+	}
+	return estate.MetadataOptions{}
+}
+
+// names reports whether a reference names the version of a launch template.
+func names(ref estate.LaunchTemplateReference, t *estate.LaunchTemplate) bool {
+	if ref.Id != "" && t.LaunchTemplateId != ref.Id && t.Arn != ref.Id || ref.Id == "" && t.LaunchTemplateName != ref.Name {
+		return false
+	}
+	// A template of CloudFormation has one version, which has no number yet.
+	return t.VersionNumber == "" || t.VersionNumber == ref.Version || ref.Version == "$Latest" && t.LatestVersion ||
+		(ref.Version == "$Default" || ref.Version == "") && t.DefaultVersion
+}
+
+func judgeMetadata(s *control.Subject, ns *namespace) {
+	if ofPlatform(s, ns.name) {
+		s.NotApplicable()
+		return
+	}
+	m := trace.Derive(s.Graph(), newMetadata)
+	if m.off == trace.Yes {
+		return
+	}
+	x := egressOf(s)
+	var open []string
+	how, gap := "", ""
+	for _, p := range ns.application() {
+		if p.host {
+			s.FailAt(p.place("spec.hostNetwork"), "it is in the network of the node and gets the node's credentials, whatever the hop limit")
+			continue
+		}
+		if m.kept == trace.Yes {
+			continue
+		}
+		o, ok := x.to(p)
+		switch {
+		case !ok:
+		case o.state == trace.Yes && m.kept == trace.No:
+			open, how = append(open, p.workload.Name), o.how
+		case m.kept == trace.No:
+			gap = o.how
+		default:
+			gap = m.why + ", and " + o.how
+		}
+	}
+	if len(open) > 0 {
+		s.Failf("", "nodes answer pods at 169.254.169.254, and nothing keeps %s from asking for the node's credentials: %s", list(open), how)
+	}
+	if gap != "" {
+		s.Unknownf("%s", gap)
+	}
+}
+
+// to says whether a pod may send to the metadata service.
+func (x *exits) to(p *pod) (out, bool) {
+	if o, ok := x.open[p]; ok {
+		return o, true
+	}
+	for _, np := range p.policies {
+		if !np.applies[egress] {
+			continue
+		}
+		for _, r := range np.object.Spec.Egress {
+			if !allowsTCP(r.Ports, metadataPort) {
+				continue
+			}
+			if len(r.To) == 0 {
+				return out{p, trace.Yes, "NetworkPolicy " + np.String() + " lets it out to every address"}, true
+			}
+			for _, to := range r.To {
+				if to.IPBlock != nil && touches(to.IPBlock, metadataService) {
+					return out{p, trace.Yes, "NetworkPolicy " + np.String() + " lets it out to " + to.IPBlock.CIDR}, true
+				}
+			}
+		}
+	}
+	return out{}, false
+}
