@@ -40,6 +40,9 @@ type Options struct {
 	// where a cluster has one of them. A kubeconfig may go through a tunnel:
 	// if no cluster has one, all are read and the source says so.
 	ClusterEndpoints []string
+	// Skip leaves groups of expensive readings out: "findings" of other
+	// services.
+	Skip []string
 	// Progress, if set, is told after each part that was read. It is never
 	// called twice at once.
 	Progress func(done, total int, what string)
@@ -48,14 +51,17 @@ type Options struct {
 }
 
 const (
-	callTimeout       = 30 * time.Second
-	regionsAtOnce     = 4
-	callsAtOnce       = 8 // of one part of one region
-	callsPerSecond    = 10
-	callsBurst        = 20
-	maxPages          = 10_000 // of one list: a server that never ends is cut off
-	globalRegion      = "us-east-1"
-	globalRegionChina = "cn-northwest-1"
+	callTimeout    = 30 * time.Second
+	regionsAtOnce  = 4
+	callsAtOnce    = 8 // of one part of one region
+	callsPerSecond = 10
+	callsBurst     = 20
+	// A bucket takes eight calls, and an account has hundreds. Where S3 finds
+	// this too fast, the retries adapt.
+	bucketCallsPerSecond = 50
+	maxPages             = 10_000 // of one list: a server that never ends is cut off
+	globalRegion         = "us-east-1"
+	globalRegionChina    = "cn-northwest-1"
 )
 
 // Read returns what the credentials may see of the account: one source for
@@ -220,6 +226,9 @@ type reader struct {
 }
 
 func (s *session) reader(name, region string, kinds []estate.Kind) *reader {
+	if s.skipped(findings) {
+		kinds = slices.DeleteFunc(kinds, func(k estate.Kind) bool { return slices.Contains(findingKinds(), k) })
+	}
 	return &reader{
 		session:  s,
 		name:     name,
@@ -328,13 +337,21 @@ func (r *reader) arn(service, resource string) string {
 }
 
 func globalKinds() []estate.Kind {
-	return []estate.Kind{estate.Distributions.Kind, estate.Buckets.Kind, estate.WebACLs.Kind, estate.WebACLLoggings.Kind}
+	return append(onlyGlobalKinds(), estate.WebACLs.Kind, estate.WebACLLoggings.Kind, estate.RuleGroups.Kind, estate.IPSets.Kind)
+}
+
+// onlyGlobalKinds are of services that have no regions.
+func onlyGlobalKinds() []estate.Kind {
+	return []estate.Kind{
+		estate.Distributions.Kind, estate.Buckets.Kind, estate.HostedZones.Kind,
+		estate.ShieldSubscriptions.Kind, estate.ShieldProtections.Kind, estate.TrustedAdvisors.Kind,
+	}
 }
 
 func regionalKinds() []estate.Kind {
 	var out []estate.Kind
 	for _, k := range estate.Kinds() {
-		if k.Provider == estate.AWSProvider && k.Kind != estate.Distributions.Kind && k.Kind != estate.Buckets.Kind && !slices.Contains(notRead, k.Kind) {
+		if k.Provider == estate.AWSProvider && !slices.Contains(onlyGlobalKinds(), k.Kind) && !slices.Contains(notRead, k.Kind) {
 			out = append(out, k.Kind)
 		}
 	}
@@ -346,13 +363,6 @@ var notRead = []estate.Kind{
 	estate.AccessEntries.Kind,
 	estate.Addons.Kind,
 	estate.PodIdentityAssociations.Kind,
-	estate.IPSets.Kind,
-	estate.RuleGroups.Kind,
-	estate.HostedZones.Kind,
-	estate.ShieldSubscriptions.Kind,
-	estate.ShieldProtections.Kind,
-	estate.PrefixLists.Kind,
-	estate.FlowLogs.Kind,
 	estate.Accounts.Kind,
 	estate.Users.Kind,
 	estate.Groups.Kind,
@@ -364,28 +374,14 @@ var notRead = []estate.Kind{
 	estate.RegistryScannings.Kind,
 	estate.ImageScans.Kind,
 	estate.InspectorStatuses.Kind,
-	estate.GuardDutyDetectors.Kind,
-	estate.SecurityHubs.Kind,
-	estate.TrustedAdvisors.Kind,
-	estate.Analyzers.Kind,
-	estate.ConfigRecorders.Kind,
-	estate.Alarms.Kind,
-	estate.CompositeAlarms.Kind,
-	estate.Topics.Kind,
-	estate.EventRules.Kind,
-	estate.LogGroups.Kind,
-	estate.Trails.Kind,
-	estate.SecurityHubFindings.Kind,
-	estate.GuardDutyFindings.Kind,
 	estate.InspectorFindings.Kind,
-	estate.AccessAnalyzerFindings.Kind,
 }
 
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 
 func (r *reader) parts() []part {
 	in := " in " + r.region
-	return []part{
+	return append([]part{
 		{"node groups" + in, r.readNodes},
 		{"networks" + in, r.readNetworks},
 		{"security groups" + in, r.readSecurityGroups},
@@ -404,11 +400,11 @@ func (r *reader) parts() []part {
 		{"caches" + in, r.readCaches},
 		{"Kafka clusters" + in, r.readKafka},
 		{"OpenSearch domains" + in, r.readOpenSearch},
-	}
+	}, r.reviewParts()...)
 }
 
 func (r *reader) globalParts(regional []*reader) []part {
-	parts := []part{{"buckets", func(ctx context.Context) { r.readBuckets(ctx, regional) }}}
+	parts := append([]part{{"buckets", func(ctx context.Context) { r.readBuckets(ctx, regional) }}}, r.globalReviewParts()...)
 	switch r.session.partition {
 	case "aws":
 		parts = append(parts,
@@ -429,6 +425,14 @@ type pager[O, P any] interface {
 
 // pages calls each with every page.
 func pages[O, P any](ctx context.Context, p pager[O, P], each func(*O)) error {
+	return pagesUntil(ctx, p, func(page *O) bool {
+		each(page)
+		return true
+	})
+}
+
+// pagesUntil does the same until each has enough and returns false.
+func pagesUntil[O, P any](ctx context.Context, p pager[O, P], each func(*O) bool) error {
 	for n := 0; p.HasMorePages(); n++ {
 		if n == maxPages {
 			return errEndless
@@ -437,7 +441,9 @@ func pages[O, P any](ctx context.Context, p pager[O, P], each func(*O)) error {
 		if err != nil {
 			return err
 		}
-		each(page)
+		if !each(page) {
+			return nil
+		}
 	}
 	return nil
 }
