@@ -13,6 +13,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/accessanalyzer"
 	analyzertypes "github.com/aws/aws-sdk-go-v2/service/accessanalyzer/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cloudtrailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
@@ -659,5 +660,58 @@ func TestBucketUse(t *testing.T) {
 	want := []estate.Notification{{Destination: "arn:queue", Events: []string{"s3:ObjectCreated:*"}, Prefix: "waf/", Suffix: ".gz"}, {Destination: "eventbridge"}}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("notifications (-want +got):\n%s", diff)
+	}
+}
+
+type fakeCloudFront struct{ cloudfrontAPI }
+
+func (fakeCloudFront) GetDistributionConfig(_ context.Context, in *cloudfront.GetDistributionConfigInput, _ ...func(*cloudfront.Options)) (*cloudfront.GetDistributionConfigOutput, error) {
+	return &cloudfront.GetDistributionConfigOutput{DistributionConfig: &cftypes.DistributionConfig{Logging: &cftypes.LoggingConfig{Enabled: awssdk.Bool(*in.Id == "own")}}}, nil
+}
+
+type fakeDeliveries struct {
+	cloudwatchlogsAPI
+	err error
+}
+
+func (f fakeDeliveries) DescribeDeliverySources(context.Context, *cloudwatchlogs.DescribeDeliverySourcesInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeDeliverySourcesOutput, error) {
+	return &cloudwatchlogs.DescribeDeliverySourcesOutput{DeliverySources: []logstypes.DeliverySource{
+		{Name: awssdk.String("s1"), ResourceArns: []string{"arn:delivered"}}, {Name: awssdk.String("s2"), ResourceArns: []string{"arn:silent"}},
+	}}, nil
+}
+
+func (f fakeDeliveries) DescribeDeliveries(context.Context, *cloudwatchlogs.DescribeDeliveriesInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeDeliveriesOutput, error) {
+	return &cloudwatchlogs.DescribeDeliveriesOutput{Deliveries: []logstypes.Delivery{{DeliverySourceName: awssdk.String("s1")}}}, f.err
+}
+
+func TestDistributionLoggingOfBothGenerations(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"read":              {nil, "own:true delivered:true silent:false"},
+		"deliveries denied": {refused("CloudWatch Logs", "DescribeDeliveries", "AccessDeniedException"), "own:true delivered:unknown silent:unknown"},
+	} {
+		sdk := &clients{cloudfront: fakeCloudFront{}, cloudwatchlogs: fakeDeliveries{err: c.err}}
+		r := readerOf(sdk)
+		var distributions []*estate.Distribution
+		for _, id := range []string{"own", "delivered", "silent"} {
+			distributions = append(distributions, &estate.Distribution{AWS: estate.AWS{Arn: "arn:" + id}, Id: id})
+		}
+		r.readDistributionLogging(t.Context(), sdk, distributions)
+		var got []string
+		for _, d := range distributions {
+			state := "unknown"
+			if on, known := d.DistributionConfig.Logging.Get(); known {
+				state = strconv.FormatBool(on)
+			}
+			got = append(got, d.Id+":"+state)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: got %q, want %s", name, got, c.want)
+		}
+		if problems := r.result().Sources[0].Problems; (c.err != nil) != (len(problems) == 1) {
+			t.Errorf("%s: problems are %v", name, problems)
+		}
 	}
 }
