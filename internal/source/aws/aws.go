@@ -50,14 +50,17 @@ type Options struct {
 }
 
 const (
-	callTimeout       = 30 * time.Second
-	regionsAtOnce     = 4
-	callsAtOnce       = 8 // of one part of one region
-	callsPerSecond    = 10
-	callsBurst        = 20
-	maxPages          = 10_000 // of one list: a server that never ends is cut off
-	globalRegion      = "us-east-1"
-	globalRegionChina = "cn-northwest-1"
+	callTimeout    = 30 * time.Second
+	regionsAtOnce  = 4
+	callsAtOnce    = 8 // of one part of one region
+	callsPerSecond = 10
+	callsBurst     = 20
+	// A bucket takes eight calls, and an account has hundreds. Where S3 finds
+	// this too fast, the retries adapt.
+	bucketCallsPerSecond = 50
+	maxPages             = 10_000 // of one list: a server that never ends is cut off
+	globalRegion         = "us-east-1"
+	globalRegionChina    = "cn-northwest-1"
 )
 
 // Read returns what the credentials may see of the account: one source for
@@ -350,62 +353,32 @@ func (r *reader) arn(service, resource string) string {
 }
 
 func globalKinds() []estate.Kind {
-	return append(slices.Clone(globalOnly), estate.WebACLs.Kind, estate.WebACLLoggings.Kind)
+	return append(slices.Clone(globalOnly), estate.WebACLs.Kind, estate.WebACLLoggings.Kind, estate.RuleGroups.Kind, estate.IPSets.Kind)
 }
 
 // globalOnly are the kinds that no region has.
 var globalOnly = []estate.Kind{
-	estate.Distributions.Kind,
-	estate.Buckets.Kind,
-	estate.Accounts.Kind,
-	estate.Users.Kind,
-	estate.Groups.Kind,
-	estate.IAMRoles.Kind,
-	estate.ManagedPolicies.Kind,
-	estate.OIDCProviders.Kind,
-	estate.LastAccessed.Kind,
+	estate.Distributions.Kind, estate.Buckets.Kind, estate.HostedZones.Kind,
+	estate.ShieldSubscriptions.Kind, estate.ShieldProtections.Kind, estate.TrustedAdvisors.Kind,
+	estate.Accounts.Kind, estate.Users.Kind, estate.Groups.Kind, estate.IAMRoles.Kind, estate.ManagedPolicies.Kind,
+	estate.OIDCProviders.Kind, estate.LastAccessed.Kind,
 }
 
 func regionalKinds() []estate.Kind {
 	var out []estate.Kind
 	for _, k := range estate.Kinds() {
-		if k.Provider == estate.AWSProvider && !slices.Contains(globalOnly, k.Kind) && !slices.Contains(notRead, k.Kind) {
+		if k.Provider == estate.AWSProvider && !slices.Contains(globalOnly, k.Kind) {
 			out = append(out, k.Kind)
 		}
 	}
 	return out
 }
 
-// notRead are the kinds that no call gives: nobody may take them for read.
-var notRead = []estate.Kind{
-	estate.IPSets.Kind,
-	estate.RuleGroups.Kind,
-	estate.HostedZones.Kind,
-	estate.ShieldSubscriptions.Kind,
-	estate.ShieldProtections.Kind,
-	estate.PrefixLists.Kind,
-	estate.FlowLogs.Kind,
-	estate.GuardDutyDetectors.Kind,
-	estate.SecurityHubs.Kind,
-	estate.TrustedAdvisors.Kind,
-	estate.Analyzers.Kind,
-	estate.ConfigRecorders.Kind,
-	estate.Alarms.Kind,
-	estate.CompositeAlarms.Kind,
-	estate.Topics.Kind,
-	estate.EventRules.Kind,
-	estate.LogGroups.Kind,
-	estate.Trails.Kind,
-	estate.SecurityHubFindings.Kind,
-	estate.GuardDutyFindings.Kind,
-	estate.AccessAnalyzerFindings.Kind,
-}
-
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 
 func (r *reader) parts() []part {
 	in := " in " + r.region
-	return slices.Concat(r.reviewParts(in), []part{
+	return slices.Concat(r.registryParts(in), []part{
 		{"node groups" + in, r.readNodes},
 		{"networks" + in, r.readNetworks},
 		{"security groups" + in, r.readSecurityGroups},
@@ -424,12 +397,12 @@ func (r *reader) parts() []part {
 		{"caches" + in, r.readCaches},
 		{"Kafka clusters" + in, r.readKafka},
 		{"OpenSearch domains" + in, r.readOpenSearch},
-	})
+	}, r.reviewParts())
 }
 
 func (r *reader) globalParts(regional []*reader) []part {
 	parts := []part{{"buckets", func(ctx context.Context) { r.readBuckets(ctx, regional) }}}
-	parts = append(parts, r.identityParts()...)
+	parts = slices.Concat(parts, r.identityParts(), r.globalReviewParts())
 	switch r.session.partition {
 	case "aws":
 		parts = append(parts,
@@ -450,6 +423,14 @@ type pager[O, P any] interface {
 
 // pages calls each with every page.
 func pages[O, P any](ctx context.Context, p pager[O, P], each func(*O)) error {
+	return pagesUntil(ctx, p, func(page *O) bool {
+		each(page)
+		return true
+	})
+}
+
+// pagesUntil does the same until each has enough and returns false.
+func pagesUntil[O, P any](ctx context.Context, p pager[O, P], each func(*O) bool) error {
 	for n := 0; p.HasMorePages(); n++ {
 		if n == maxPages {
 			return errEndless
@@ -458,7 +439,9 @@ func pages[O, P any](ctx context.Context, p pager[O, P], each func(*O)) error {
 		if err != nil {
 			return err
 		}
-		each(page)
+		if !each(page) {
+			return nil
+		}
 	}
 	return nil
 }

@@ -4,17 +4,14 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"sync"
 
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/aws/aws-sdk-go-v2/service/wafv2"
-	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 
 	"github.com/eksafe/eksafe/internal/estate"
 )
@@ -70,168 +67,14 @@ func certificate(c *acmtypes.CertificateDetail) *estate.Certificate {
 	return out
 }
 
-func (r *reader) readRegionalWebACLs(ctx context.Context) {
-	acls := r.readWebACLs(ctx, r.sdk.wafv2, waftypes.ScopeRegional)
-	r.readAssociations(ctx, acls)
-}
-
-func (r *reader) readGlobalWebACLs(ctx context.Context) {
-	r.readWebACLs(ctx, r.session.clients(globalRegion).wafv2, waftypes.ScopeCloudfront)
-}
-
-func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.Scope) []*estate.WebACL {
-	var acls []*estate.WebACL
-	err := tokens(func(marker *string) (*string, error) {
-		out, err := waf.ListWebACLs(ctx, &wafv2.ListWebACLsInput{Scope: scope, NextMarker: marker})
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range out.WebACLs {
-			acls = append(acls, &estate.WebACL{AWS: estate.AWS{Arn: text(a.ARN)}, Name: text(a.Name), Scope: string(scope), Id: text(a.Id)})
-		}
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		r.fail(err, estate.WebACLs.Kind)
-		if scope == waftypes.ScopeRegional {
-			r.fail(err, estate.WebACLAssociations.Kind)
-		}
-	}
-	each(ctx, acls, func(ctx context.Context, a *estate.WebACL) {
-		out, err := waf.GetWebACL(ctx, &wafv2.GetWebACLInput{Id: &a.Id, Name: &a.Name, Scope: scope})
-		switch {
-		case err == nil && out.WebACL != nil:
-			a.Rules = estate.Known(webACLRules(out.WebACL))
-		case err != nil && classify(err) != notFound:
-			r.fail(err, estate.WebACLs.Kind)
-		}
-	})
-	put(r, estate.WebACLs, acls)
-
-	var loggings []*estate.WebACLLogging
-	err = tokens(func(marker *string) (*string, error) {
-		out, err := waf.ListLoggingConfigurations(ctx, &wafv2.ListLoggingConfigurationsInput{Scope: scope, NextMarker: marker})
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range out.LoggingConfigurations {
-			loggings = append(loggings, &estate.WebACLLogging{
-				// A logging configuration has no ARN of its own.
-				AWS:                   estate.AWS{Arn: text(l.ResourceArn) + "/logging"},
-				ResourceArn:           text(l.ResourceArn),
-				LogDestinationConfigs: list(l.LogDestinationConfigs),
-			})
-		}
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		r.fail(err, estate.WebACLLoggings.Kind)
-	}
-	put(r, estate.WebACLLoggings, loggings)
-	return acls
-}
-
-// webACLRules lists the rules as they are evaluated: Firewall Manager's first
-// groups, the web ACL's own, Firewall Manager's last.
-func webACLRules(a *waftypes.WebACL) []estate.Rule {
-	groups := func(in []waftypes.FirewallManagerRuleGroup, at string) (rules []estate.Rule) {
-		for _, g := range in {
-			rules = append(rules, estate.Rule{Name: text(g.Name), Priority: int(g.Priority), FirewallManager: at})
-		}
-		slices.SortStableFunc(rules, func(a, b estate.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
-		return rules
-	}
-	var own []estate.Rule
-	for _, rule := range a.Rules {
-		own = append(own, estate.Rule{Name: text(rule.Name), Priority: int(rule.Priority)})
-	}
-	slices.SortStableFunc(own, func(a, b estate.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
-	return slices.Concat(groups(a.PreProcessFirewallManagerRuleGroups, "first"), own, groups(a.PostProcessFirewallManagerRuleGroups, "last"))
-}
-
-// readAssociations reads which load balancers a web ACL protects. CloudFront
-// names its web ACL itself.
-func (r *reader) readAssociations(ctx context.Context, acls []*estate.WebACL) {
-	var mu sync.Mutex // guards associations and failure
-	var associations []*estate.WebACLAssociation
-	var failure error
-	add := func(acl, resource string) {
-		mu.Lock()
-		defer mu.Unlock()
-		associations = append(associations, association(acl, resource))
-	}
-	each(ctx, acls, func(ctx context.Context, a *estate.WebACL) {
-		out, err := r.sdk.wafv2.ListResourcesForWebACL(ctx, &wafv2.ListResourcesForWebACLInput{
-			WebACLArn: &a.Arn, ResourceType: waftypes.ResourceTypeApplicationLoadBalancer,
-		})
-		switch {
-		case err == nil:
-			for _, resource := range out.ResourceArns {
-				add(a.Arn, resource)
-			}
-		case classify(err) != notFound:
-			mu.Lock()
-			defer mu.Unlock()
-			failure = err
-		}
-	})
-	if failure != nil {
-		// The other way round: ask every load balancer for its web ACL.
-		associations = nil
-		if err := r.associationsByResource(ctx, add); err != nil {
-			r.fail(failure, estate.WebACLAssociations.Kind)
-		}
-	}
-	put(r, estate.WebACLAssociations, associations)
-}
-
-func (r *reader) associationsByResource(ctx context.Context, add func(acl, resource string)) error {
-	var arns []string
-	err := pages(ctx, elb.NewDescribeLoadBalancersPaginator(r.sdk.elasticloadbalancingv2, &elb.DescribeLoadBalancersInput{}), func(p *elb.DescribeLoadBalancersOutput) {
-		for _, b := range p.LoadBalancers {
-			if b.Type == elbtypes.LoadBalancerTypeEnumApplication {
-				arns = append(arns, text(b.LoadBalancerArn))
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	var mu sync.Mutex // guards failure
-	var failure error
-	each(ctx, arns, func(ctx context.Context, arn string) {
-		out, err := r.sdk.wafv2.GetWebACLForResource(ctx, &wafv2.GetWebACLForResourceInput{ResourceArn: &arn})
-		switch {
-		case err == nil:
-			if out.WebACL != nil {
-				add(text(out.WebACL.ARN), arn)
-			}
-		case classify(err) != notFound:
-			mu.Lock()
-			defer mu.Unlock()
-			failure = err
-		}
-	})
-	return failure
-}
-
-func association(acl, resource string) *estate.WebACLAssociation {
-	// An association has no ARN of its own.
-	_, name, _ := strings.Cut(resource, ":loadbalancer/")
-	return &estate.WebACLAssociation{
-		AWS:         estate.AWS{Arn: acl + "/association/" + cmp.Or(name, resource)},
-		ResourceArn: resource,
-		WebACLArn:   acl,
-	}
-}
-
 func (r *reader) readDistributions(ctx context.Context) {
 	region := globalRegion
 	if r.session.partition == "aws-cn" {
 		region = globalRegionChina
 	}
+	sdk := r.session.clients(region)
 	var out []*estate.Distribution
-	err := pages(ctx, cloudfront.NewListDistributionsPaginator(r.session.clients(region).cloudfront, &cloudfront.ListDistributionsInput{}), func(p *cloudfront.ListDistributionsOutput) {
+	err := pages(ctx, cloudfront.NewListDistributionsPaginator(sdk.cloudfront, &cloudfront.ListDistributionsInput{}), func(p *cloudfront.ListDistributionsOutput) {
 		if p.DistributionList == nil {
 			return
 		}
@@ -242,7 +85,60 @@ func (r *reader) readDistributions(ctx context.Context) {
 	if err != nil {
 		r.fail(err, estate.Distributions.Kind)
 	}
+	r.readDistributionLogging(ctx, sdk, out)
 	put(r, estate.Distributions, out)
+}
+
+// readDistributionLogging reads what no list tells. A distribution has standard
+// logging of two generations: its own setting, and deliveries of CloudWatch
+// Logs that name it.
+func (r *reader) readDistributionLogging(ctx context.Context, sdk *clients, distributions []*estate.Distribution) {
+	each(ctx, distributions, func(ctx context.Context, d *estate.Distribution) {
+		out, err := sdk.cloudfront.GetDistributionConfig(ctx, &cloudfront.GetDistributionConfigInput{Id: &d.Id})
+		switch {
+		case err == nil && out.DistributionConfig != nil:
+			l := out.DistributionConfig.Logging
+			d.DistributionConfig.Logging = estate.Known(l != nil && awssdk.ToBool(l.Enabled))
+		case err != nil && classify(err) != notFound:
+			r.blind(err, "logging of distributions")
+		}
+	})
+	silent := slices.DeleteFunc(slices.Clone(distributions), func(d *estate.Distribution) bool { return d.DistributionConfig.Logging.Or(true) })
+	if len(silent) == 0 {
+		return
+	}
+	delivered, err := deliveredResources(ctx, sdk.cloudwatchlogs)
+	if err != nil {
+		r.blind(err, "logging of distributions")
+	}
+	for _, d := range silent {
+		switch {
+		case slices.Contains(delivered, d.Arn):
+			d.DistributionConfig.Logging = estate.Known(true)
+		case err != nil:
+			d.DistributionConfig.Logging = estate.Optional[bool]{}
+		}
+	}
+}
+
+// deliveredResources lists the ARNs of what CloudWatch Logs delivers logs of.
+func deliveredResources(ctx context.Context, sdk cloudwatchlogsAPI) ([]string, error) {
+	sources := map[string][]string{}
+	err := pages(ctx, cloudwatchlogs.NewDescribeDeliverySourcesPaginator(sdk, &cloudwatchlogs.DescribeDeliverySourcesInput{}), func(p *cloudwatchlogs.DescribeDeliverySourcesOutput) {
+		for _, s := range p.DeliverySources {
+			sources[text(s.Name)] = s.ResourceArns
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	err = pages(ctx, cloudwatchlogs.NewDescribeDeliveriesPaginator(sdk, &cloudwatchlogs.DescribeDeliveriesInput{}), func(p *cloudwatchlogs.DescribeDeliveriesOutput) {
+		for _, d := range p.Deliveries {
+			out = append(out, sources[text(d.DeliverySourceName)]...)
+		}
+	})
+	return out, err
 }
 
 func distribution(d *cftypes.DistributionSummary) *estate.Distribution {
@@ -262,7 +158,7 @@ func distribution(d *cftypes.DistributionSummary) *estate.Distribution {
 	}
 	if d.Origins != nil {
 		for _, o := range d.Origins.Items {
-			origin := estate.DistributionOrigin{Id: text(o.Id), DomainName: text(o.DomainName)}
+			origin := estate.DistributionOrigin{Id: text(o.Id), DomainName: text(o.DomainName), OriginCustomHeaders: estate.Known(headerNames(o.CustomHeaders))}
 			if custom := o.CustomOriginConfig; custom != nil {
 				origin.CustomOriginConfig = &estate.CustomOriginConfig{
 					OriginProtocolPolicy: enum(custom.OriginProtocolPolicy),
@@ -301,4 +197,15 @@ func distribution(d *cftypes.DistributionSummary) *estate.Distribution {
 		}
 	}
 	return out
+}
+
+// headerNames leaves the values out: by them an origin knows its distribution.
+func headerNames(h *cftypes.CustomHeaders) []string {
+	names := []string{}
+	if h != nil {
+		for _, x := range h.Items {
+			names = append(names, text(x.HeaderName))
+		}
+	}
+	return list(names)
 }

@@ -244,6 +244,26 @@ func (f fakeS3) GetBucketPolicy(context.Context, *s3.GetBucketPolicyInput, ...fu
 	return nil, refused("S3", "GetBucketPolicy", "NoSuchBucketPolicy")
 }
 
+func (f fakeS3) GetBucketVersioning(context.Context, *s3.GetBucketVersioningInput, ...func(*s3.Options)) (*s3.GetBucketVersioningOutput, error) {
+	return &s3.GetBucketVersioningOutput{}, nil
+}
+
+func (f fakeS3) GetObjectLockConfiguration(context.Context, *s3.GetObjectLockConfigurationInput, ...func(*s3.Options)) (*s3.GetObjectLockConfigurationOutput, error) {
+	return nil, refused("S3", "GetObjectLockConfiguration", "ObjectLockConfigurationNotFoundError")
+}
+
+func (f fakeS3) GetBucketLogging(context.Context, *s3.GetBucketLoggingInput, ...func(*s3.Options)) (*s3.GetBucketLoggingOutput, error) {
+	return &s3.GetBucketLoggingOutput{}, nil
+}
+
+func (f fakeS3) GetBucketLifecycleConfiguration(context.Context, *s3.GetBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.GetBucketLifecycleConfigurationOutput, error) {
+	return nil, refused("S3", "GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration")
+}
+
+func (f fakeS3) GetBucketNotificationConfiguration(context.Context, *s3.GetBucketNotificationConfigurationInput, ...func(*s3.Options)) (*s3.GetBucketNotificationConfigurationOutput, error) {
+	return &s3.GetBucketNotificationConfigurationOutput{}, nil
+}
+
 func TestBuckets(t *testing.T) {
 	sdk := &clients{s3: fakeS3{deny: "closed"}}
 	regional := readerOf(sdk)
@@ -268,6 +288,12 @@ func TestBuckets(t *testing.T) {
 	}
 	if policy, known := got[1].Policy.Get(); !known || policy != "" {
 		t.Error("a bucket without a policy is not known to have none")
+	}
+	plain := estate.Bucket{AWS: got[1].AWS, BucketName: "old", BucketEncryption: got[1].BucketEncryption, PublicAccessBlockConfiguration: got[1].PublicAccessBlockConfiguration, Policy: got[1].Policy}
+	plain.VersioningConfiguration, plain.LoggingConfiguration, plain.ObjectLockEnabled = estate.Known(""), estate.Known(""), estate.Known(false)
+	plain.Expirations, plain.Notifications = estate.Known([]estate.Expiration{}), estate.Known([]estate.Notification{})
+	if diff := cmp.Diff(&plain, got[1], cmp.AllowUnexported(estate.Optional[string]{}, estate.Optional[bool]{}, estate.Optional[[]estate.Expiration]{}, estate.Optional[[]estate.Notification]{}, estate.Optional[estate.PublicAccessBlock]{})); diff != "" {
+		t.Errorf("a plain bucket (-want +got):\n%s", diff)
 	}
 	want := []estate.Problem{{What: "reading encryption of buckets: not allowed to call s3:GetEncryptionConfiguration"}}
 	if diff := cmp.Diff(want, e.Sources[0].Problems); diff != "" {

@@ -364,7 +364,7 @@ func TestLastAccessedStopsWhenRefused(t *testing.T) {
 
 func TestSkip(t *testing.T) {
 	r := globalReader(&clients{}, SkipLastAccessed, SkipFindings)
-	for _, p := range append(r.identityParts(), r.reviewParts("")...) {
+	for _, p := range append(r.identityParts(), r.registryParts("")...) {
 		if p.what == "services last used" || p.what == "image scans" {
 			t.Errorf("%s is read", p.what)
 		}

@@ -13,9 +13,6 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
-// maxFindings bounds what one service of one region gives.
-const maxFindings = 10_000
-
 func (r *reader) readInspector(ctx context.Context) {
 	enabled, known := r.readInspectorStatus(ctx)
 	if r.skips(estate.InspectorFindings.Kind) || known && !enabled {

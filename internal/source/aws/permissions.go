@@ -20,7 +20,9 @@ type Call struct {
 // Calls lists every call that reading may make.
 func Calls() []Call { return slices.Clone(calls) }
 
-var calls = slices.Concat(identityCalls, []Call{
+var calls = slices.Concat(identityCalls, baseCalls, reviewCalls)
+
+var baseCalls = []Call{
 	{"STS", "GetCallerIdentity", "sts:GetCallerIdentity", nil},
 
 	{"EKS", "ListClusters", "eks:ListClusters", kindsOf("Cluster", "Nodegroup", "Instance", "LaunchTemplate", "AccessEntry", "Addon", "PodIdentityAssociation")},
@@ -102,7 +104,7 @@ var calls = slices.Concat(identityCalls, []Call{
 	{"Kafka", "GetBootstrapBrokers", "kafka:GetBootstrapBrokers", kindsOf("KafkaCluster")},
 	{"OpenSearch", "ListDomainNames", "es:ListDomainNames", kindsOf("OpenSearchDomain")},
 	{"OpenSearch", "DescribeDomains", "es:DescribeDomains", kindsOf("OpenSearchDomain")},
-})
+}
 
 func kindsOf(kinds ...estate.Kind) []estate.Kind { return kinds }
 
@@ -124,7 +126,7 @@ func PolicyDocument() ([]byte, error) {
 	var statements []statement
 	for _, service := range list(keys(byService)) {
 		statements = append(statements, statement{
-			Sid:      "EksafeRead" + strings.ToUpper(service[:1]) + service[1:],
+			Sid:      "EksafeRead" + strings.ToUpper(service[:1]) + strings.ReplaceAll(service[1:], "-", ""), // letters and digits only
 			Effect:   "Allow",
 			Action:   slices.Compact(list(byService[service])),
 			Resource: "*",

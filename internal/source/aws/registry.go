@@ -19,9 +19,9 @@ const (
 	maxDetails = 200  // of one repository: images whose findings are read
 )
 
-// reviewParts are the parts of a region that read who is let into clusters, and
+// registryParts are the parts of a region that read who is let into clusters, and
 // what scanners say of images and nodes.
-func (r *reader) reviewParts(in string) []part {
+func (r *reader) registryParts(in string) []part {
 	parts := []part{
 		{"access entries" + in, r.readAccess},
 		{"add-ons" + in, r.readAddons},

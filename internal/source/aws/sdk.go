@@ -4,8 +4,13 @@ import (
 	"context"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/accessanalyzer"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/efs"
@@ -13,7 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticache"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/fsx"
+	"github.com/aws/aws-sdk-go-v2/service/guardduty"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/inspector2"
 	"github.com/aws/aws-sdk-go-v2/service/kafka"
@@ -21,8 +28,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/memorydb"
 	"github.com/aws/aws-sdk-go-v2/service/opensearch"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
+	"github.com/aws/aws-sdk-go-v2/service/shield"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/support"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 )
 
@@ -42,6 +54,7 @@ type eksAPI interface {
 }
 
 type ec2API interface {
+	ec2ReviewAPI
 	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error)
 	DescribeLaunchTemplateVersions(context.Context, *ec2.DescribeLaunchTemplateVersionsInput, ...func(*ec2.Options)) (*ec2.DescribeLaunchTemplateVersionsOutput, error)
 	DescribeNetworkAcls(context.Context, *ec2.DescribeNetworkAclsInput, ...func(*ec2.Options)) (*ec2.DescribeNetworkAclsOutput, error)
@@ -79,6 +92,7 @@ type acmAPI interface {
 }
 
 type wafv2API interface {
+	wafv2ReviewAPI
 	GetWebACL(context.Context, *wafv2.GetWebACLInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLOutput, error)
 	GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error)
 	ListLoggingConfigurations(context.Context, *wafv2.ListLoggingConfigurationsInput, ...func(*wafv2.Options)) (*wafv2.ListLoggingConfigurationsOutput, error)
@@ -87,6 +101,7 @@ type wafv2API interface {
 }
 
 type cloudfrontAPI interface {
+	cloudfrontReviewAPI
 	ListDistributions(context.Context, *cloudfront.ListDistributionsInput, ...func(*cloudfront.Options)) (*cloudfront.ListDistributionsOutput, error)
 }
 
@@ -115,6 +130,7 @@ type kmsAPI interface {
 }
 
 type s3API interface {
+	s3ReviewAPI
 	GetBucketEncryption(context.Context, *s3.GetBucketEncryptionInput, ...func(*s3.Options)) (*s3.GetBucketEncryptionOutput, error)
 	GetBucketLocation(context.Context, *s3.GetBucketLocationInput, ...func(*s3.Options)) (*s3.GetBucketLocationOutput, error)
 	GetBucketPolicy(context.Context, *s3.GetBucketPolicyInput, ...func(*s3.Options)) (*s3.GetBucketPolicyOutput, error)
@@ -172,6 +188,18 @@ type clients struct {
 	memorydb               memorydbAPI
 	kafka                  kafkaAPI
 	opensearch             opensearchAPI
+	shield                 shieldAPI
+	route53                route53API
+	cloudwatch             cloudwatchAPI
+	cloudwatchlogs         cloudwatchlogsAPI
+	sns                    snsAPI
+	eventbridge            eventbridgeAPI
+	cloudtrail             cloudtrailAPI
+	guardduty              guarddutyAPI
+	securityhub            securityhubAPI
+	support                supportAPI
+	accessanalyzer         accessanalyzerAPI
+	configservice          configserviceAPI
 }
 
 func newClients(cfg awssdk.Config) *clients {
@@ -193,11 +221,23 @@ func newClients(cfg awssdk.Config) *clients {
 			// An endpoint of one's own rarely has a host name per bucket.
 			o.UsePathStyle = cfg.BaseEndpoint != nil
 		}),
-		efs:         efs.NewFromConfig(cfg),
-		fsx:         fsx.NewFromConfig(cfg),
-		elasticache: elasticache.NewFromConfig(cfg),
-		memorydb:    memorydb.NewFromConfig(cfg),
-		kafka:       kafka.NewFromConfig(cfg),
-		opensearch:  opensearch.NewFromConfig(cfg),
+		efs:            efs.NewFromConfig(cfg),
+		fsx:            fsx.NewFromConfig(cfg),
+		elasticache:    elasticache.NewFromConfig(cfg),
+		memorydb:       memorydb.NewFromConfig(cfg),
+		kafka:          kafka.NewFromConfig(cfg),
+		opensearch:     opensearch.NewFromConfig(cfg),
+		shield:         shield.NewFromConfig(cfg),
+		route53:        route53.NewFromConfig(cfg),
+		cloudwatch:     cloudwatch.NewFromConfig(cfg),
+		cloudwatchlogs: cloudwatchlogs.NewFromConfig(cfg),
+		sns:            sns.NewFromConfig(cfg),
+		eventbridge:    eventbridge.NewFromConfig(cfg),
+		cloudtrail:     cloudtrail.NewFromConfig(cfg),
+		guardduty:      guardduty.NewFromConfig(cfg),
+		securityhub:    securityhub.NewFromConfig(cfg),
+		support:        support.NewFromConfig(cfg),
+		accessanalyzer: accessanalyzer.NewFromConfig(cfg),
+		configservice:  configservice.NewFromConfig(cfg),
 	}
 }

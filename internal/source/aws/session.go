@@ -4,12 +4,14 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
@@ -131,7 +133,11 @@ func (l *limits) of(service string) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byService[service] == nil {
-		l.byService[service] = rate.NewLimiter(callsPerSecond, callsBurst)
+		each := rate.Limit(callsPerSecond)
+		if strings.HasPrefix(service, s3.ServiceID+" ") {
+			each = bucketCallsPerSecond
+		}
+		l.byService[service] = rate.NewLimiter(each, callsBurst)
 	}
 	return l.byService[service]
 }

@@ -170,6 +170,7 @@ func (r *reader) readBucket(ctx context.Context, sdk s3API, b *estate.Bucket) bo
 	default:
 		r.blind(err, "policies of buckets")
 	}
+	r.readBucketUse(ctx, sdk, b)
 	return true
 }
 

@@ -27,6 +27,7 @@ type memory struct {
 	keyAlgorithms  map[string]string            // certificate → what was asked for
 	distributions  []string                     // as they stand in a list
 	kafka          map[string]map[string]any    // ARN → what CreateClusterV2 asked for
+	review         map[string]Review            // region → what services that review found
 	names          map[string]string            // ID that the emulator gave → ID that clients see
 	parts          map[string][]part            // region and path → resources of clusters
 	image          string                       // digest of the image that Inspector finds fault with
@@ -50,6 +51,7 @@ func newMemory() memory {
 		optionGroups:   map[string][]OptionGroup{},
 		keyAlgorithms:  map[string]string{},
 		kafka:          map[string]map[string]any{},
+		review:         map[string]Review{},
 		names:          map[string]string{},
 		parts:          map[string][]part{},
 	}
@@ -100,6 +102,16 @@ var ownAnswers = map[string]func(*Double, *Call) *Answer{
 	"kafka:ListClustersV2":                   (*Double).listKafka,
 	"kafka:GetBootstrapBrokers":              (*Double).getBootstrapBrokers,
 	"elasticache:DescribeServerlessCaches":   (*Double).describeServerlessCaches,
+
+	"cloudwatch:DescribeAlarms":                    (*Double).describeAlarms,
+	"shield:DescribeSubscription":                  (*Double).describeShield,
+	"guardduty:ListFindings":                       (*Double).listGuardDutyFindings,
+	"guardduty:GetFindings":                        (*Double).getGuardDutyFindings,
+	"securityhub:DescribeSecurityHubV2":            (*Double).describeSecurityHubV2,
+	"securityhub:GetEnabledStandards":              (*Double).getEnabledStandards,
+	"support:DescribeTrustedAdvisorCheckSummaries": (*Double).describeCheckSummaries,
+	"access-analyzer:ListAnalyzers":                (*Double).listAnalyzers,
+	"access-analyzer:ListFindingsV2":               (*Double).listAnalyzerFindings,
 }
 
 // shown puts the IDs that clients see in place of the emulator's.

@@ -40,6 +40,8 @@ func TestDouble(t *testing.T) {
 		{"other storage", readOtherStorage},
 		{"identity", readIdentity},
 		{"left out", readLeftOut},
+		{"review", readReview},
+		{"nothing reviewed", readNothingReviewed},
 		{"denied in turn", readDenied},
 		{"region denied", readRegionDenied},
 		{"expired", readExpired},
@@ -199,7 +201,7 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 		t.Errorf("the web ACL is %+v", acl)
 	}
 	same(t, "association", one(t, estate.WebACLAssociations, e), `{"resourceArn":"`+s.LoadBalancerArn+`","webACLArn":"`+s.WebACLArn+`"}`)
-	same(t, "logging", one(t, estate.WebACLLoggings, e), `{"resourceArn":"`+s.WebACLArn+`","logDestinationConfigs":["arn:aws:logs:eu-west-1:111122223333:log-group:aws-waf-logs-shop"]}`)
+	same(t, "logging", one(t, estate.WebACLLoggings, e), `{"resourceArn":"`+s.WebACLArn+`","logDestinationConfigs":["arn:aws:logs:eu-west-1:111122223333:log-group:aws-waf-logs-shop"],"redactedFields":[],"keepsBlocked":true}`)
 
 	for _, id := range s.DataSubnets {
 		subnet := pick(t, estate.Subnets, e, func(x *estate.Subnet) bool { return x.SubnetId == id })
@@ -431,7 +433,7 @@ func readOtherStorage(t *testing.T, d *awsrig.Double) {
 	}
 	for _, x := range estate.Distributions.In(e) {
 		c := x.DistributionConfig
-		got = append(got, "distribution "+c.DefaultCacheBehavior.ViewerProtocolPolicy.Or("?")+" "+c.Origins[0].DomainName+" "+c.Origins[0].CustomOriginConfig.OriginProtocolPolicy.Or("?")+" "+c.ViewerCertificate.MinimumProtocolVersion.Or("?"))
+		got = append(got, "distribution "+c.DefaultCacheBehavior.ViewerProtocolPolicy.Or("?")+" "+c.Origins[0].DomainName+" "+c.Origins[0].CustomOriginConfig.OriginProtocolPolicy.Or("?")+" "+strings.Join(c.Origins[0].OriginCustomHeaders.Or(nil), " ")+" logging "+yes(c.Logging)+" "+c.ViewerCertificate.MinimumProtocolVersion.Or("?"))
 	}
 	for _, x := range estate.ClassicLoadBalancers.In(e) {
 		l := x.Listeners[0]
@@ -453,7 +455,7 @@ func readOtherStorage(t *testing.T, d *awsrig.Double) {
 	}
 	want := []string{
 		"EFS yes", "LUSTRE yes", "replicationgroup carts yes yes", "cachecluster sessions no ?", "memorydb ledger yes yes", "events TLS yes b-1.events.kafka.eu-west-1.amazonaws.com",
-		"search yes yes yes", "distribution redirect-to-https shop-origin.example.com https-only TLSv1.2_2021", "classic old internet-facing HTTP:80 → HTTP:8080",
+		"search yes yes yes", "distribution redirect-to-https shop-origin.example.com https-only X-Origin-Verify logging no TLSv1.2_2021", "classic old internet-facing HTTP:80 → HTTP:8080",
 		"aurora ledger aurora-postgresql yes ledger", "ledger rds.force_ssl=1", "proxy orders MYSQL yes", "web ACL edge CLOUDFRONT",
 	}
 	slices.Sort(got)
@@ -625,6 +627,7 @@ func readDenied(t *testing.T, d *awsrig.Double) {
 	d.SeedShop(t, awsrig.ShopOptions{Secure: true, Snapshot: true, Node: true})
 	d.SeedOther(t)
 	d.SeedIdentity(t, "shop-prod")
+	d.SeedReview(t)
 	kindDenied := map[estate.Kind]bool{}
 	for _, round := range rounds() {
 		d.Allow()

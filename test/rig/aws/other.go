@@ -123,6 +123,9 @@ func (b *builder) distribution() {
 			HTTPPort: aws.Int32(80), HTTPSPort: aws.Int32(443), OriginProtocolPolicy: cftypes.OriginProtocolPolicyHttpsOnly,
 			OriginSslProtocols: &cftypes.OriginSslProtocols{Quantity: aws.Int32(1), Items: []cftypes.SslProtocol{cftypes.SslProtocolTLSv12}},
 		},
+		CustomHeaders: &cftypes.CustomHeaders{Quantity: aws.Int32(1), Items: []cftypes.OriginCustomHeader{{
+			HeaderName: aws.String("X-Origin-Verify"), HeaderValue: aws.String("canary-origin-header"),
+		}}},
 	}}}
 	_, err := cloudfront.NewFromConfig(b.cfg).CreateDistribution(b.ctx, &cloudfront.CreateDistributionInput{DistributionConfig: &cftypes.DistributionConfig{
 		CallerReference: aws.String("shop"), Comment: aws.String("shop"), Enabled: aws.Bool(true), Origins: origins,

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/aws/smithy-go/encoding/cbor"
 )
 
 // maxBody bounds what the double buffers of one request or answer.
@@ -121,7 +123,7 @@ func write(w http.ResponseWriter, a *Answer) {
 var credentialScope = regexp.MustCompile(`Credential=[^/]+/[0-9]{8}/([^/]+)/([^/]+)/aws4_request`)
 
 // signed maps the name that requests are signed for to the name in IAM.
-var signed = map[string]string{"elasticloadbalancing": "elbv2"}
+var signed = map[string]string{"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
 
 // identify finds service, region and operation of a request.
 func identify(r *http.Request) (*Call, error) {
@@ -218,6 +220,35 @@ var routes = map[string][]route{
 	"cloudfront": {
 		at("GET", "/2020-05-31/distribution", "", "ListDistributions"),
 		at("POST", "/2020-05-31/distribution", "", "CreateDistribution"),
+		at("GET", "/2020-05-31/distribution/[^/]+/config", "", "GetDistributionConfig"),
+	},
+	"route53": {
+		at("GET", "/2013-04-01/hostedzone", "", "ListHostedZones"),
+		at("POST", "/2013-04-01/hostedzone", "", "CreateHostedZone"),
+		at("GET", "/2013-04-01/hostedzone/[^/]+/rrset/?", "", "ListResourceRecordSets"),
+		at("POST", "/2013-04-01/hostedzone/[^/]+/rrset/?", "", "ChangeResourceRecordSets"),
+	},
+	"cloudwatch": {
+		at("POST", "/service/GraniteServiceVersion20100801/operation/DescribeAlarms", "", "DescribeAlarms"),
+	},
+	"guardduty": {
+		at("GET", "/detector", "", "ListDetectors"),
+		at("POST", "/detector", "", "CreateDetector"),
+		at("GET", "/detector/[^/]+", "", "GetDetector"),
+		at("POST", "/detector/[^/]+/findings", "", "ListFindings"),
+		at("POST", "/detector/[^/]+/findings/get", "", "GetFindings"),
+	},
+	"securityhub": {
+		at("GET", "/accounts", "", "DescribeHub"),
+		at("POST", "/accounts", "", "EnableSecurityHub"),
+		at("GET", "/hubv2", "", "DescribeSecurityHubV2"),
+		at("POST", "/standards/get", "", "GetEnabledStandards"),
+		at("POST", "/findings", "", "GetFindings"),
+		at("POST", "/findings/import", "", "BatchImportFindings"),
+	},
+	"access-analyzer": {
+		at("GET", "/analyzer", "", "ListAnalyzers"),
+		at("POST", "/findingv2", "", "ListFindingsV2"),
 	},
 	"s3": {
 		at("GET", "/", "", "ListBuckets"),
@@ -230,6 +261,14 @@ var routes = map[string][]route{
 		at("GET", "/[^/]+/?", "policy", "GetBucketPolicy"),
 		at("PUT", "/[^/]+/?", "policy", "PutBucketPolicy"),
 		at("PUT", "/[^/]+/?", "versioning", "PutBucketVersioning"),
+		at("GET", "/[^/]+/?", "versioning", "GetBucketVersioning"),
+		at("PUT", "/[^/]+/?", "lifecycle", "PutBucketLifecycleConfiguration"),
+		at("GET", "/[^/]+/?", "lifecycle", "GetBucketLifecycleConfiguration"),
+		at("PUT", "/[^/]+/?", "notification", "PutBucketNotificationConfiguration"),
+		at("GET", "/[^/]+/?", "notification", "GetBucketNotificationConfiguration"),
+		at("PUT", "/[^/]+/?", "logging", "PutBucketLogging"),
+		at("GET", "/[^/]+/?", "logging", "GetBucketLogging"),
+		at("GET", "/[^/]+/?", "object-lock", "GetObjectLockConfiguration"),
 		at("PUT", "/[^/]+/?", "", "CreateBucket"),
 	},
 }
@@ -258,6 +297,7 @@ var passed = map[string][]string{
 		"CreateVolume", "DescribeVolumes", "EnableEbsEncryptionByDefault", "DisableEbsEncryptionByDefault", "GetEbsEncryptionByDefault",
 		"CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DescribeLaunchTemplateVersions",
 		"RunInstances", "DescribeInstances", "CreateTags", "DescribeImages",
+		"DescribeManagedPrefixLists", "CreateFlowLogs", "DescribeFlowLogs",
 	},
 	"elbv2": {
 		"CreateLoadBalancer", "DescribeLoadBalancers", "ModifyLoadBalancerAttributes", "DescribeLoadBalancerAttributes",
@@ -267,10 +307,22 @@ var passed = map[string][]string{
 	},
 	"elb":               {"CreateLoadBalancer", "DescribeLoadBalancers", "CreateLoadBalancerPolicy", "SetLoadBalancerPoliciesOfListener", "DescribeLoadBalancerPolicies", "DescribeTags"},
 	"acm":               {"ListCertificates"},
-	"wafv2":             {"CreateWebACL", "ListWebACLs", "GetWebACL", "GetWebACLForResource", "PutLoggingConfiguration", "ListLoggingConfigurations"},
-	"cloudfront":        {},
+	"wafv2":             {"CreateWebACL", "ListWebACLs", "GetWebACL", "GetWebACLForResource", "PutLoggingConfiguration", "ListLoggingConfigurations", "CreateIPSet", "ListIPSets", "GetIPSet", "CreateRuleGroup", "ListRuleGroups", "GetRuleGroup"},
+	"cloudfront":        {"GetDistributionConfig"},
 	"kms":               {"CreateKey", "ListKeys", "DescribeKey", "EnableKeyRotation", "GetKeyRotationStatus", "CreateAlias", "ListAliases"},
-	"s3":                {"CreateBucket", "ListBuckets", "GetBucketLocation", "PutBucketEncryption", "PutBucketPolicy", "GetBucketPolicy", "PutBucketVersioning"},
+	"s3":                {"CreateBucket", "ListBuckets", "GetBucketLocation", "PutBucketEncryption", "PutBucketPolicy", "GetBucketPolicy", "PutBucketVersioning", "GetBucketVersioning", "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration", "PutBucketNotificationConfiguration", "GetBucketNotificationConfiguration", "PutBucketLogging", "GetBucketLogging", "GetObjectLockConfiguration"},
+	"shield":            {"CreateSubscription", "CreateProtection", "ListProtections"},
+	"route53":           {"CreateHostedZone", "ListHostedZones", "ChangeResourceRecordSets", "ListResourceRecordSets"},
+	"cloudwatch":        {},
+	"sns":               {"CreateTopic", "ListTopics", "GetTopicAttributes", "Subscribe", "ListSubscriptionsByTopic"},
+	"events":            {"ListEventBuses", "PutRule", "ListRules", "PutTargets", "ListTargetsByRule"},
+	"logs":              {"CreateLogGroup", "PutRetentionPolicy", "DescribeLogGroups", "PutDestination", "PutSubscriptionFilter", "DescribeSubscriptionFilters", "PutDeliverySource", "PutDeliveryDestination", "CreateDelivery", "DescribeDeliverySources", "DescribeDeliveries"},
+	"cloudtrail":        {"CreateTrail", "StartLogging", "DescribeTrails", "GetTrailStatus", "GetEventSelectors", "PutEventSelectors"},
+	"guardduty":         {"CreateDetector", "ListDetectors", "GetDetector"},
+	"securityhub":       {"EnableSecurityHub", "DescribeHub", "BatchImportFindings", "GetFindings"},
+	"support":           {"DescribeTrustedAdvisorChecks"},
+	"access-analyzer":   {},
+	"config":            {"PutConfigurationRecorder", "PutDeliveryChannel", "StartConfigurationRecorder", "DescribeConfigurationRecorders", "DescribeConfigurationRecorderStatus", "DescribeDeliveryChannels"},
 	"elasticfilesystem": {"CreateFileSystem", "DescribeFileSystems"},
 	"fsx":               {"CreateFileSystem", "DescribeFileSystems"},
 	"elasticache":       {"CreateReplicationGroup", "DescribeReplicationGroups", "CreateCacheCluster", "DescribeCacheClusters"},
@@ -297,19 +349,24 @@ func refusal(c *Call, code string) *Answer {
 	const message = "refused by the double"
 	header := http.Header{}
 	switch c.Service {
-	case "acm", "wafv2", "kms", "fsx", "memorydb", "ecr":
+	case "acm", "wafv2", "kms", "fsx", "memorydb", "ecr", "shield", "events", "logs", "cloudtrail", "support", "config":
 		if code == "" {
 			code = "AccessDeniedException"
 		}
 		header.Set("Content-Type", "application/x-amz-json-1.1")
 		return &Answer{400, header, fmt.Appendf(nil, `{"__type":%q,"message":%q}`, code, message)}
-	case "eks", "elasticfilesystem", "kafka", "es", "inspector2":
+	case "eks", "elasticfilesystem", "kafka", "es", "inspector2", "guardduty", "securityhub", "access-analyzer":
 		if code == "" {
 			code = "AccessDeniedException"
 		}
 		header.Set("Content-Type", "application/json")
 		header.Set("X-Amzn-Errortype", code)
 		return &Answer{403, header, fmt.Appendf(nil, `{"message":%q}`, message)}
+	case "cloudwatch":
+		if code == "" {
+			code = "AccessDeniedException"
+		}
+		return cborAnswer(400, cbor.Map{"__type": cbor.String(code), "message": cbor.String(message)})
 	case "ec2":
 		if code == "" {
 			code = "UnauthorizedOperation"
