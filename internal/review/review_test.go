@@ -160,6 +160,31 @@ func TestOneAnnotationAsksForSoMuch(t *testing.T) {
 	}
 }
 
+// Whatever an annotation says, it is listed, and it counts only if it is whole.
+func FuzzAnnotation(f *testing.F) {
+	for _, seed := range []string{"c: r; expires=2027-01-31", "c:;;expires=;owner=", "c: ; expires=2027-01-31; owner=x", "::", "c: r; expires=2027-01-31; more", "\n\n;\n"} {
+		f.Add(seed)
+	}
+	w := workload("shop", "web")
+	declared := &config.Config{Annotations: config.Annotations{AllowExceptions: []string{"*"}}}
+	f.Fuzz(func(t *testing.T, text string) {
+		w.Annotations = map[string]string{review.Annotation: text}
+		v, _ := review.New("", declared, nil)
+		out := v.Apply(graph(w), []control.Result{failing("c", w)}, declared, now)
+		if len(v.Exceptions) == 0 && strings.TrimSpace(text) != "" {
+			t.Errorf("%q is not listed", text)
+		}
+		for _, x := range v.Exceptions {
+			if x.State != review.Refused && (x.Reason == "" || x.Control == "" || len(x.Expires) != len("2027-01-31")) {
+				t.Errorf("%q counts as %+v", text, x)
+			}
+		}
+		if x := out[0].Findings[0].Exception; x != nil && !strings.Contains(text, x.Reason) {
+			t.Errorf("%q is accepted because of %q", text, x.Reason)
+		}
+	})
+}
+
 func TestControls(t *testing.T) {
 	low := finding.Low
 	a, b, c := &control.Control{ID: "a", Severity: finding.High}, &control.Control{ID: "b", Severity: finding.High}, &control.Control{ID: "c", Severity: finding.Low}
