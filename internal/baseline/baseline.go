@@ -138,6 +138,8 @@ func place(data []byte, err error) error {
 	var wrong *json.UnmarshalTypeError
 	offset := int64(-1)
 	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it was cut")
 	case errors.As(err, &syntax):
 		offset = syntax.Offset
 	case errors.As(err, &wrong):

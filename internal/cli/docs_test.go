@@ -156,3 +156,35 @@ func firstDifference(a, b string) string {
 	}
 	return "it has fewer lines"
 }
+
+// TestConfigDocs audits with every file that docs/config.md shows.
+func TestConfigDocs(t *testing.T) {
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs", "config.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := shell(t, root)
+	n := 0
+	for i, block := range strings.Split(string(text), "\n```yaml\n")[1:] {
+		file, _, _ := strings.Cut(block, "\n```")
+		if strings.HasPrefix(file, "metadata:") {
+			continue // of an object, not of the file
+		}
+		n++
+		in := t.TempDir()
+		if err := os.WriteFile(filepath.Join(in, "eksafe.yaml"), []byte(file+"\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		out := run(t, in, "eksafe audit --fail-on never "+filepath.Join(root, "examples", "shop", "secure"))
+		if !strings.Contains(out, "Config: eksafe.yaml") {
+			t.Errorf("block %d was not read:\n%s", i+1, out)
+		}
+	}
+	if n < 2 {
+		t.Errorf("%d files in docs/config.md", n)
+	}
+}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eksafe/eksafe/internal/baseline"
+	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/history"
 	"github.com/eksafe/eksafe/internal/report"
 )
@@ -54,7 +56,7 @@ func (a *app) keep(l *ledger, r *report.Report) error {
 		r.Baseline, r.Results = l.known.Apply(l.baseline, r.Results)
 	}
 	if l.history != "" {
-		run := history.Of(r.Results, r.GeneratedAt, r.ToolVersion, r.Args)
+		run := history.Of(r.Results, r.GeneratedAt, r.ToolVersion, sourceNames(r))
 		was, damaged, err := history.Latest(l.history, run.Sources)
 		if err != nil {
 			return fmt.Errorf("reading the history in %s: %w", l.history, cause(err))
@@ -71,6 +73,18 @@ func (a *app) keep(l *ledger, r *report.Report) error {
 		fmt.Fprintf(a.Stderr, "eksafe: %s knows %s; --baseline %s counts new ones only\n", oneLine(l.writeBaseline), findingsOf(written.Len()), oneLine(l.writeBaseline))
 	}
 	return nil
+}
+
+// sourceNames say what was audited: the arguments, and which cluster and account
+// they meant that day.
+func sourceNames(r *report.Report) []string {
+	names := slices.Clone(r.Args)
+	for _, s := range r.Graph.Estate.Sources {
+		if s.Kind == estate.KubernetesSource || s.Kind == estate.AWSSource {
+			names = append(names, string(s.Kind)+" "+s.Name)
+		}
+	}
+	return names
 }
 
 func findingsOf(n int) string {

@@ -43,6 +43,70 @@ func TestFingerprintsSurviveOrderAndPosition(t *testing.T) {
 	}
 }
 
+// A baseline knows findings by their fingerprints: one that comes must not take
+// the name of one that was there.
+func TestANewFindingLeavesTheOthersTheirNames(t *testing.T) {
+	at := func(field, part, message string) finding.Finding {
+		return finding.Finding{Control: "c", Subject: ref("a"), Field: field, Part: part, Message: message}
+	}
+	prints := func(fs ...finding.Finding) map[string]string {
+		finding.SetFingerprints(fs)
+		out := map[string]string{}
+		for _, f := range fs {
+			if out[f.Message] != "" || f.Fingerprint == "" {
+				t.Errorf("fingerprint %q of %s", f.Fingerprint, f.Message)
+			}
+			out[f.Message] = f.Fingerprint
+		}
+		return out
+	}
+	for name, tt := range map[string]struct{ was, is []finding.Finding }{
+		"another container before it": {
+			[]finding.Finding{at("containers[0].image", "web", "web")},
+			[]finding.Finding{at("containers[0].image", "cache", "cache"), at("containers[1].image", "web", "web")},
+		},
+		"a nameless element behind it": {
+			[]finding.Finding{at("rules[0]", "", "z")},
+			[]finding.Finding{at("rules[0]", "", "z"), at("rules[1]", "", "a")},
+		},
+		"the tenth behind the ninth": {
+			[]finding.Finding{at("rules[9]", "", "z")},
+			[]finding.Finding{at("rules[9]", "", "z"), at("rules[10]", "", "a")},
+		},
+		"another field": {
+			[]finding.Finding{at("rules[0]", "", "z")},
+			[]finding.Finding{at("ports[0]", "", "a"), at("rules[0]", "", "z")},
+		},
+	} {
+		was, is := prints(tt.was...), prints(tt.is...)
+		for m, p := range was {
+			if is[m] != p {
+				t.Errorf("%s: %s was %s and is %s", name, m, p, is[m])
+			}
+		}
+		if len(is) != len(tt.is) {
+			t.Errorf("%s: %v", name, is)
+		}
+	}
+}
+
+func TestDecides(t *testing.T) {
+	for _, c := range []struct {
+		f    finding.Finding
+		want bool
+	}{
+		{finding.Finding{}, true},
+		{finding.Finding{Baseline: finding.New}, true},
+		{finding.Finding{Baseline: finding.Known}, false},
+		{finding.Finding{Exception: &finding.Exception{}}, false},
+		{finding.Finding{Exception: &finding.Exception{}, Baseline: finding.New}, false},
+	} {
+		if got := c.f.Decides(); got != c.want {
+			t.Errorf("%+v decides: %v", c.f, got)
+		}
+	}
+}
+
 func TestSeverityText(t *testing.T) {
 	for _, s := range finding.Severities {
 		text, err := s.MarshalText()
@@ -70,7 +134,7 @@ func TestZeroVerdictIsUnknown(t *testing.T) {
 	if v.String() != "unknown" {
 		t.Errorf("the zero verdict is %s", v)
 	}
-	for v := finding.Unknown; v <= finding.Fail; v++ {
+	for v := finding.Unknown; v <= finding.Excepted; v++ {
 		text, _ := v.MarshalText()
 		var again finding.Verdict
 		if err := again.UnmarshalText(text); err != nil || again != v {

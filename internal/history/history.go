@@ -38,7 +38,7 @@ type Run struct {
 	Version  string             `json:"version"`
 	At       time.Time          `json:"at"`
 	Tool     string             `json:"tool"`
-	Sources  []string           `json:"sources"` // the arguments that chose them
+	Sources  []string           `json:"sources"` // what was audited: runs of the same are compared
 	Controls map[string]Outcome `json:"controls"`
 }
 

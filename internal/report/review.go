@@ -237,9 +237,12 @@ func (t *text) aside() {
 // owners says who answers for the subjects of a cause.
 func (g *causeGroup) owners() string {
 	seen := map[string]bool{}
+	others := false
 	for _, f := range g.members {
 		if f.Owner != "" {
 			seen[f.Owner] = true
+		} else {
+			others = true
 		}
 	}
 	var names []string
@@ -251,6 +254,9 @@ func (g *causeGroup) owners() string {
 	}
 	if len(names) == 0 {
 		return ""
+	}
+	if others {
+		names = append(names, "others")
 	}
 	return noun(len(names), "team") + " " + strings.Join(names, ", ")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -227,22 +228,31 @@ func enumOrPrefix(prefix string, words ...string) validator {
 // maxExceptions bounds what an object may say of its own findings.
 const maxExceptions = 4 << 10
 
+var exceptionRE = regexp.MustCompile(`^[a-z0-9-]{1,63}: `)
+
 // exceptions keeps the words with which an object asks for exceptions, a line
-// each. They are for people to read in every report; what looks like a key in
-// them is none of their business.
+// each: "control: reason; expires=2027-01-31". They are for people to read in
+// every report, so a line that names no control or holds a key is not kept.
 func exceptions(v string) (string, bool) {
-	if len(v) > maxExceptions || strings.Contains(v, "-----BEGIN ") {
+	if len(v) > maxExceptions {
 		return "", false
 	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case !unicode.IsPrint(r):
-			return '\uFFFD'
+	var out []string
+	for line := range strings.SplitSeq(v, "\n") {
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+			continue
+		case !exceptionRE.MatchString(line) || strings.Contains(line, "-----BEGIN "):
+			line = invalid
 		}
-		return r
-	}, strings.ToValidUTF8(v, "\uFFFD")), true
+		out = append(out, strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) {
+				return '\uFFFD'
+			}
+			return r
+		}, strings.ToValidUTF8(line, "\uFFFD")))
+	}
+	return strings.Join(out, "\n"), true
 }
 
 func present(string) (string, bool) { return redacted, true }

@@ -90,7 +90,7 @@ func TestCanaries(t *testing.T) {
 		`"alb.ingress.kubernetes.io/certificate-arn":"CANARY","alb.ingress.kubernetes.io/inbound-cidrs":"CANARY",` +
 		`"alb.ingress.kubernetes.io/mutual-authentication":"[{\"port\":443,\"mode\":\"verify\",\"trustStore\":\"CANARY\"}]",` +
 		`"service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags":"a=CANARY","sidecar.istio.io/status":"{\"CANARY\":1}",` +
-		`"eks.amazonaws.com/role-arn":"CANARY","storageclass.kubernetes.io/is-default-class":"CANARY","proxy.istio.io/config":"CANARY"` +
+		`"eks.amazonaws.com/role-arn":"CANARY","storageclass.kubernetes.io/is-default-class":"CANARY","proxy.istio.io/config":"CANARY","eksafe.dev/except":"CANARY\n-----BEGIN CANARY"` +
 		`},"managedFields":[{"manager":"m","operation":"Apply","fieldsV1":{"f:CANARY":{}}}]}`
 	probe := `{"exec":{"command":["CANARY"]},"httpGet":{"port":1,"path":"/x?t=CANARY","httpHeaders":[{"name":"A","value":"CANARY"}]}}`
 	container := `{"name":"c","image":"i","command":["CANARY","sh -c CANARY"],"args":["--x=CANARY","--password","CANARY","CANARY"],` +
