@@ -75,7 +75,9 @@ func (w *ground) unknown(why string) {
 func (w *ground) nodes(e *estate.Estate) {
 	own := map[string]string{}
 	for _, c := range estate.Clusters.In(e) {
+		// A template's node groups name the cluster by its identity.
 		own[c.Name] = cmp.Or(c.ClusterSecurityGroupId, own[c.Name])
+		own[c.Arn] = cmp.Or(c.ClusterSecurityGroupId, own[c.Arn])
 	}
 	for _, n := range estate.Nodegroups.In(e) {
 		w.nodeSubnets = append(w.nodeSubnets, n.Subnets...)
