@@ -142,3 +142,23 @@ func TestZeroVerdictIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+// hardeneks gives Security Hub an ID without rule, cluster and namespace, so
+// that findings overwrite each other.
+func TestHardeneksIDsAreNotOurs(t *testing.T) {
+	pod := func(namespace string) estate.Ref { return estate.NamedRef("Workload", "Pod", namespace, "web") }
+	prints := map[string]bool{}
+	for _, f := range []finding.Finding{
+		{Control: "pod-baseline", Subject: pod("shop"), Field: "spec.hostNetwork"},
+		{Control: "pod-restricted", Subject: pod("shop"), Field: "spec.hostNetwork"},
+		{Control: "pod-baseline", Subject: pod("bank"), Field: "spec.hostNetwork"},
+		{Control: "pod-baseline", Subject: pod("shop"), Field: "spec.hostPID"},
+	} {
+		one := []finding.Finding{f}
+		finding.SetFingerprints(one)
+		if prints[one[0].Fingerprint] {
+			t.Errorf("%s of %s has the fingerprint of another finding", f.Control, f.Subject)
+		}
+		prints[one[0].Fingerprint] = true
+	}
+}
