@@ -12,6 +12,9 @@ type memo struct{ made sync.Map } // reflect.Type → func() any
 // T, whoever asks first; others wait for it. Several controls judge by one
 // index of the estate this way.
 func Derive[T any](g *Graph, build func(*Graph) T) T {
+	if g.memo == nil {
+		return build(g)
+	}
 	key := reflect.TypeFor[T]()
 	once, ok := g.memo.made.Load(key)
 	if !ok {

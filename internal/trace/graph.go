@@ -48,7 +48,7 @@ type Graph struct {
 	webACLs      map[string]*estate.WebACLAssociation // by resource
 	nodePorts    map[int32]*service
 
-	memo memo
+	memo *memo // nil in a graph that New did not make
 }
 
 // New follows the data of every application of e. It takes time linear in the
@@ -56,6 +56,7 @@ type Graph struct {
 func New(e *estate.Estate) *Graph {
 	g := &Graph{
 		Estate:            e,
+		memo:              &memo{},
 		index:             newIndex(e),
 		hops:              map[hopKey]*Hop{},
 		from:              map[string][]*Hop{},

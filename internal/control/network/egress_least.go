@@ -168,6 +168,6 @@ func depends(s *control.Subject, pods []*pod, block netip.Prefix, open []int32) 
 		if len(d.Ports) > 0 && (len(open) == 0 || slices.ContainsFunc(open, func(n int32) bool { return !slices.Contains(d.Ports, n) })) {
 			return false
 		}
-		return slices.ContainsFunc(pods, func(p *pod) bool { return like(d.From, p.String()) })
+		return slices.ContainsFunc(pods, func(p *pod) bool { return config.Compile(d.From).Match(p.String()) })
 	})
 }

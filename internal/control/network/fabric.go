@@ -2,7 +2,6 @@ package network
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/platform"
@@ -220,14 +220,7 @@ func (ns *namespace) at() trace.Place { return ns.place }
 // ofPlatform reports whether the users declare the namespace as one of the
 // platform.
 func ofPlatform(s *control.Subject, namespace string) bool {
-	return slices.ContainsFunc(s.Config().Platform.Namespaces, func(pattern string) bool { return like(pattern, namespace) })
-}
-
-// like matches a pattern of the config, in which "*" stands for any characters.
-func like(pattern, name string) bool {
-	// path.Match stops at slashes; names have none but between their parts.
-	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
-	return err == nil && ok
+	return config.CompileAll(s.Config().Platform.Namespaces).Match(namespace)
 }
 
 // list writes names for a message, and counts those beyond the third.

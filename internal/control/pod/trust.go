@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/eksafe/eksafe/internal/access"
 )
 
 // A statement is one of a trust policy, as far as pods need it.
@@ -115,29 +117,7 @@ func parseStatement(raw json.RawMessage) (statement, error) {
 // does reports whether the statement is about an action. IAM compares them
 // without case, and "*" stands for any characters.
 func (s *statement) does(action string) bool {
-	return slices.ContainsFunc(s.actions, func(a string) bool { return like(strings.ToLower(a), strings.ToLower(action)) })
-}
-
-// like reports whether s matches IAM's pattern: "*" is any characters, "?" one.
-func like(pattern, s string) bool {
-	star, from := -1, 0
-	p, i := 0, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, i
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
-			p++
-			i++
-		case star >= 0:
-			from++
-			p, i = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return slices.ContainsFunc(s.actions, func(a string) bool { return access.MatchAction(a, action) })
 }
 
 // A demand is one condition on a key that must hold.

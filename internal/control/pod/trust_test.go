@@ -28,27 +28,6 @@ func TestParseTrustRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
-func TestLike(t *testing.T) {
-	for _, test := range []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"*", "", true},
-		{"sts:*", "sts:assumerole", true},
-		{"sts:assumerole*", "sts:assumerolewithwebidentity", true},
-		{"sts:assumerole", "sts:assumerolewithwebidentity", false},
-		{"s?s:*identity", "sts:assumerolewithwebidentity", true},
-		{"*a*b*", "xxaxxbxx", true},
-		{"*a*b", "xxaxxbxx", false},
-		{"?", "", false},
-		{"", "", true},
-	} {
-		if got := like(test.pattern, test.s); got != test.want {
-			t.Errorf("like(%q, %q) = %v, want %v", test.pattern, test.s, got, test.want)
-		}
-	}
-}
-
 // The API's endpoints are use of AWS; what stands in front of databases,
 // caches and load balancers is not.
 func TestAPIHosts(t *testing.T) {

@@ -24,7 +24,7 @@ var ours = []string{
 // platformNamespace reports whether the platform's workloads stand in the
 // namespace, by what eksafe knows and what users declare.
 func platformNamespace(c *config.Config, name string) bool {
-	return platform.Namespace(name) || matchesAny(c.Platform.Namespaces, name)
+	return platform.Namespace(name) || config.CompileAll(c.Platform.Namespaces).Match(name)
 }
 
 // platformSubject reports whether the subject of a binding is of the platform:
@@ -34,11 +34,11 @@ func platformSubject(c *config.Config, namespace string, s rbacv1.Subject) bool 
 		if ns == "" {
 			return false
 		}
-		return platformNamespace(c, ns) || s.Kind == rbacv1.ServiceAccountKind && matchesAny(c.Platform.Subjects, ns+"/"+s.Name)
+		return platformNamespace(c, ns) || s.Kind == rbacv1.ServiceAccountKind && config.CompileAll(c.Platform.Subjects).Match(ns+"/"+s.Name)
 	}
 	// EKS prefixes what it works as itself, and lets no access entry take such
 	// a name.
-	return slices.Contains(ours, s.Name) || strings.HasPrefix(s.Name, "eks:") || matchesAny(c.Platform.Subjects, s.Name)
+	return slices.Contains(ours, s.Name) || strings.HasPrefix(s.Name, "eks:") || config.CompileAll(c.Platform.Subjects).Match(s.Name)
 }
 
 // accountNamespace returns the namespace of a service account, or of the
@@ -87,7 +87,7 @@ func subjectName(namespace string, s rbacv1.Subject) string {
 // What users declare wins over the label, which the team itself may set.
 func (b *binding) team(c *config.Config, namespace string) string {
 	for _, o := range c.Owners {
-		if matchesAny(o.Namespaces, namespace) {
+		if config.CompileAll(o.Namespaces).Match(namespace) {
 			return o.Team
 		}
 	}
@@ -100,32 +100,9 @@ func (b *binding) team(c *config.Config, namespace string) string {
 // subjectTeam returns the team of a user or group, as declared.
 func subjectTeam(c *config.Config, s rbacv1.Subject) string {
 	for _, o := range c.Owners {
-		if matchesAny(o.Subjects, s.Name) {
+		if config.CompileAll(o.Subjects).Match(s.Name) {
 			return o.Team
 		}
 	}
 	return ""
-}
-
-func matchesAny(patterns []string, s string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, s) })
-}
-
-// matches reports whether the pattern, in which "*" stands for any characters,
-// is s.
-func matches(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == s
-	}
-	rest, ok := strings.CutPrefix(s, parts[0])
-	if !ok {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		if _, rest, ok = strings.Cut(rest, part); !ok {
-			return false
-		}
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
 }

@@ -14,29 +14,6 @@ import (
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
-func TestMatches(t *testing.T) {
-	for _, test := range []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"shop", "shop", true},
-		{"shop", "shop-prod", false},
-		{"shop-*", "shop-prod", true},
-		{"shop-*", "shop", false},
-		{"*", "", true},
-		{"*-prod", "shop-prod", true},
-		{"a*b*c", "a-b-c", true},
-		{"a*b*c", "ac", false},
-		{"ab*ba", "aba", false},
-		{"", "", true},
-		{"", "x", false},
-	} {
-		if got := matches(test.pattern, test.s); got != test.want {
-			t.Errorf("matches(%q, %q) = %v, want %v", test.pattern, test.s, got, test.want)
-		}
-	}
-}
-
 // Somebody is of the platform by an exact name only: a name that looks like
 // one is anybody's to take.
 func TestPlatformSubjects(t *testing.T) {
