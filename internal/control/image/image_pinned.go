@@ -60,8 +60,14 @@ func movable(s *control.Subject, c *container) (why string, certain bool) {
 			return fmt.Sprintf("whether the tag of %s can move is not known; allow ecr:DescribeRepositories", image), false
 		case mode == immutable:
 			return "", true
-		case mode == immutableWithExclusion:
-			return fmt.Sprintf("whether the tag of %s is one of those that its repository excludes is not known; name a digest", image), false
+		case mode == immutableWithExclusion || mode == mutableWithExclusion:
+			excluded, known := excludes(repo, c.ref.tag)
+			if !known {
+				return fmt.Sprintf("whether the tag of %s is one of those that its repository excludes is not known; name a digest", image), false
+			}
+			if excluded == (mode == mutableWithExclusion) {
+				return "", true
+			}
 		}
 	} else if _, _, private := c.ref.ecr(); private && c.ref.tag != "latest" {
 		return fmt.Sprintf("whether the tag of %s can move is not known: %s", image, c.ref.unread()), false
