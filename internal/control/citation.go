@@ -61,6 +61,16 @@ func cite(source Source, section string) Ref {
 	return Ref{Source: source, Section: section}
 }
 
+// Cited returns the sections of a document that stand in the table of verified
+// citations.
+func Cited(source Source) []string {
+	var out []string
+	for _, c := range citations[source] {
+		out = append(out, c.section)
+	}
+	return out
+}
+
 // CISEKS cites a section of the CIS Amazon EKS Benchmark, such as "5.3.1".
 func CISEKS(section string) Ref { return cite(CISEKSSource, section) }
 

@@ -10,6 +10,14 @@ type Repository struct {
 	ImageTagMutability Optional[string] `json:"imageTagMutability,omitzero"` // MUTABLE, IMMUTABLE, … _WITH_EXCLUSION
 	ScanOnPush         Optional[bool]   `json:"scanOnPush,omitzero" cfn:"ImageScanningConfiguration.ScanOnPush"`
 	EncryptionType     Optional[string] `json:"encryptionType,omitzero" cfn:"EncryptionConfiguration.EncryptionType"`
+	// ImageTagMutabilityExclusionFilters choose the tags for which the opposite
+	// of an … _WITH_EXCLUSION holds.
+	ImageTagMutabilityExclusionFilters Optional[[]TagFilter] `json:"imageTagMutabilityExclusionFilters,omitzero"`
+}
+
+// TagFilter chooses tags by a pattern with "*".
+type TagFilter struct {
+	Filter string `json:"filter" cfn:"ImageTagMutabilityExclusionFilterValue"`
 }
 
 // RegistryScanning is AWS::ECR::RegistryScanningConfiguration: what the

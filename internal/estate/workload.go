@@ -40,6 +40,8 @@ type Pod struct {
 	// Containers are the names of the containers that run, injected sidecars
 	// included.
 	Containers []string `json:"containers,omitempty"`
+	// Digests are those of the images that run, by container: "sha256:…".
+	Digests map[string]string `json:"digests,omitempty"`
 }
 
 // TemplateField returns the path of a field of the pod template within the

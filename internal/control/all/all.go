@@ -15,9 +15,11 @@ import (
 	"github.com/eksafe/eksafe/internal/control/detection"
 	"github.com/eksafe/eksafe/internal/control/edge"
 	"github.com/eksafe/eksafe/internal/control/identity"
+	"github.com/eksafe/eksafe/internal/control/image"
 	"github.com/eksafe/eksafe/internal/control/network"
 	"github.com/eksafe/eksafe/internal/control/pod"
 	"github.com/eksafe/eksafe/internal/control/rest"
+	"github.com/eksafe/eksafe/internal/control/review"
 	"github.com/eksafe/eksafe/internal/control/tenancy"
 	"github.com/eksafe/eksafe/internal/control/transit"
 )
@@ -30,6 +32,8 @@ var families = []control.Family{
 	{ID: "edge", Title: "Put a web application firewall before the application", Controls: edge.Controls, Cases: edge.Cases},
 	{ID: "identity", Title: "Sign people in with a second factor, and give each only what is needed", Controls: identity.Controls, Cases: identity.Cases},
 	{ID: "tenancy", Title: "Give each project and stage a namespace of its own", Controls: tenancy.Controls, Cases: tenancy.Cases},
+	{ID: "image", Title: "Scan images regularly, and run only those you trust", Controls: image.Controls, Cases: image.Cases},
+	{ID: "review", Title: "Review the own security concept", Controls: review.Controls, Cases: review.Cases},
 	{ID: "detection", Title: "Detect attackers and block them", Controls: detection.Controls, Cases: detection.Cases},
 	{ID: "cluster", Title: "Keep the cluster itself closed and current", Controls: cluster.Controls, Cases: cluster.Cases},
 }

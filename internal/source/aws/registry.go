@@ -77,6 +77,11 @@ func repository(x *ecrtypes.Repository) *estate.Repository {
 		RepositoryUri:      text(x.RepositoryUri),
 		ImageTagMutability: enum(x.ImageTagMutability),
 	}
+	filters := []estate.TagFilter{}
+	for _, f := range x.ImageTagMutabilityExclusionFilters {
+		filters = append(filters, estate.TagFilter{Filter: text(f.Filter)})
+	}
+	out.ImageTagMutabilityExclusionFilters = estate.Known(filters)
 	if c := x.ImageScanningConfiguration; c != nil {
 		out.ScanOnPush = estate.Known(c.ScanOnPush)
 	}

@@ -35,6 +35,8 @@ func (f *fakeECR) DescribeRepositories(context.Context, *ecr.DescribeRepositorie
 	f.listed.Add(1)
 	return &ecr.DescribeRepositoriesOutput{Repositories: []ecrtypes.Repository{{
 		RepositoryArn: awssdk.String("arn:aws:ecr:eu-west-1:111122223333:repository/web"), RepositoryName: awssdk.String("web"), RepositoryUri: awssdk.String("111122223333.dkr.ecr.eu-west-1.amazonaws.com/web"),
+		ImageTagMutability:                 ecrtypes.ImageTagMutabilityImmutableWithExclusion,
+		ImageTagMutabilityExclusionFilters: []ecrtypes.ImageTagMutabilityExclusionFilter{{Filter: awssdk.String("dev-*"), FilterType: ecrtypes.ImageTagMutabilityExclusionFilterTypeWildcard}},
 	}}}, nil
 }
 
@@ -95,6 +97,9 @@ func TestImageScans(t *testing.T) {
 	e := r.result()
 	if n := api.listed.Load(); n != 1 {
 		t.Errorf("repositories are listed %d times", n)
+	}
+	if got := estate.Repositories.In(e)[0].ImageTagMutabilityExclusionFilters.Or(nil); !slices.Equal(got, []estate.TagFilter{{Filter: "dev-*"}}) {
+		t.Errorf("excluded tags are %v", got)
 	}
 	scans := estate.ImageScans.In(e)
 	digests := map[string]*estate.ImageScan{}

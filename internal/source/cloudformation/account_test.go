@@ -99,8 +99,11 @@ func TestWhatAccountResourcesBecome(t *testing.T) {
   R: {Type: AWS::IAM::ManagedPolicy, Properties: {ManagedPolicyName: n, PolicyDocument: {Statement: []}}}`, "ManagedPolicy", `{"managedPolicyName":"n","policyDocument":"{\"Statement\":[]}"}`},
 		{"OIDC provider", `
   R: {Type: AWS::IAM::OIDCProvider, Properties: {Url: "https://oidc.example/id/1", ClientIdList: [sts.amazonaws.com]}}`, "OIDCProvider", `{"clientIdList":["sts.amazonaws.com"],"url":"oidc.example/id/1"}`},
+		{"repository with tags that move", `
+  R: {Type: AWS::ECR::Repository, Properties: {ImageTagMutability: IMMUTABLE_WITH_EXCLUSION, ImageTagMutabilityExclusionFilters: [{ImageTagMutabilityExclusionFilterType: WILDCARD, ImageTagMutabilityExclusionFilterValue: dev-*}]}}`, "Repository",
+			`{"encryptionType":"AES256","imageTagMutability":"IMMUTABLE_WITH_EXCLUSION","imageTagMutabilityExclusionFilters":[{"filter":"dev-*"}],"repositoryName":"R","repositoryUri":"ID.RepositoryUri","scanOnPush":false}`},
 		{"repository without anything", `
-  R: {Type: AWS::ECR::Repository}`, "Repository", `{"encryptionType":"AES256","imageTagMutability":"MUTABLE","repositoryName":"R","repositoryUri":"ID.RepositoryUri","scanOnPush":false}`},
+  R: {Type: AWS::ECR::Repository}`, "Repository", `{"encryptionType":"AES256","imageTagMutability":"MUTABLE","imageTagMutabilityExclusionFilters":[],"repositoryName":"R","repositoryUri":"ID.RepositoryUri","scanOnPush":false}`},
 		{"registry scanning", `
   R: {Type: AWS::ECR::RegistryScanningConfiguration, Properties: {ScanType: ENHANCED, Rules: [{ScanFrequency: CONTINUOUS_SCAN, RepositoryFilters: [{Filter: "*", FilterType: WILDCARD}]}]}}`, "RegistryScanning",
 			`{"rules":[{"repositoryFilters":[{"filter":"*","filterType":"WILDCARD"}],"scanFrequency":"CONTINUOUS_SCAN"}],"scanType":"ENHANCED"}`},

@@ -10,6 +10,18 @@ import (
 
 func readRepository(res *resource) {
 	p := res.properties()
+	var excluded estate.Optional[[]estate.TagFilter]
+	if items, known := p.each("ImageTagMutabilityExclusionFilters"); known {
+		all := []estate.TagFilter{}
+		for _, item := range items {
+			filter, ok := item.text("ImageTagMutabilityExclusionFilterValue").Get()
+			known = known && ok
+			all = append(all, estate.TagFilter{Filter: filter})
+		}
+		if known {
+			excluded = estate.Known(all)
+		}
+	}
 	put(res, estate.Repositories, &estate.Repository{
 		AWS:                res.aws(p.tags("Tags")),
 		RepositoryName:     p.name("RepositoryName"),
@@ -17,6 +29,8 @@ func readRepository(res *resource) {
 		ImageTagMutability: p.textOr("ImageTagMutability", "MUTABLE"),
 		ScanOnPush:         p.in("ImageScanningConfiguration").boolOr("ScanOnPush", false),
 		EncryptionType:     p.in("EncryptionConfiguration").textOr("EncryptionType", "AES256"),
+
+		ImageTagMutabilityExclusionFilters: excluded,
 	}, nil)
 }
 

@@ -2,6 +2,7 @@ package kubeobject
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -230,7 +231,7 @@ func TestFinish(t *testing.T) {
 		}
 		return [3]string{version, kind, `{"metadata":{"name":"` + name + `","namespace":"n","uid":"` + uid + `"` + owner + `}` + rest + `}`}
 	}
-	runs := `,"spec":{"nodeName":"node","containers":[{"name":"main"}],"initContainers":[{"name":"proxy","restartPolicy":"Always"},{"name":"init"}]},"status":{"podIP":"10.0.0.1","phase":"Running"}`
+	runs := `,"spec":{"nodeName":"node","containers":[{"name":"main"}],"initContainers":[{"name":"proxy","restartPolicy":"Always"},{"name":"init"}]},"status":{"podIP":"10.0.0.1","phase":"Running","containerStatuses":[{"name":"main","imageID":"docker.io/library/web@sha256:` + strings.Repeat("a", 64) + `"}],"initContainerStatuses":[{"name":"proxy","imageID":"sha256:` + strings.Repeat("b", 64) + `"}]}`
 	ended := `,"spec":{"nodeName":"node","containers":[{"name":"main"}]},"status":{"podIP":"10.0.0.2","phase":"Succeeded"}`
 	var d Decoder
 	e := &estate.Estate{}
@@ -258,6 +259,10 @@ func TestFinish(t *testing.T) {
 		line := estate.Workloads.Ref(w).ID
 		for _, p := range w.Pods {
 			line += " " + p.Name + "(" + strings.Join(p.Containers, ",") + ")"
+			// An ID without a repository is the runtime's own, no digest.
+			if want := map[string]string{"main": "sha256:" + strings.Repeat("a", 64)}; !maps.Equal(p.Digests, want) {
+				t.Errorf("%s runs %v, want %v", p.Name, p.Digests, want)
+			}
 		}
 		got = append(got, line)
 	}

@@ -2,7 +2,9 @@ package kubeobject
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -141,6 +143,7 @@ func decodePod(in *input) (*Object, error) {
 			PodIP:      o.Status.PodIP,
 			NodeName:   o.Spec.NodeName,
 			Containers: runningContainers(&o.Spec),
+			Digests:    runningDigests(&o.Status),
 		}
 	}
 	return obj, nil
@@ -160,6 +163,25 @@ func runningContainers(s *corev1.PodSpec) []string {
 	}
 	return out
 }
+
+// runningDigests returns the digests of the images that run, by container. A
+// runtime that names an image by an ID of its own gives none.
+func runningDigests(s *corev1.PodStatus) map[string]string {
+	var out map[string]string
+	for _, c := range slices.Concat(s.InitContainerStatuses, s.ContainerStatuses) {
+		_, digest, ok := strings.Cut(c.ImageID, "@")
+		if !ok || !digestRE.MatchString(digest) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[c.Name] = digest
+	}
+	return out
+}
+
+var digestRE = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // reducePodSpec drops the values that may be secrets.
 func reducePodSpec(s *corev1.PodSpec) {

@@ -7,6 +7,18 @@ import (
 )
 
 func readRepository(res *resource) {
+	var excluded estate.Optional[[]estate.TagFilter]
+	if items, known := res.each("image_tag_mutability_exclusion_filter"); known {
+		all := []estate.TagFilter{}
+		for _, item := range items {
+			filter, ok := item.text("filter").Get()
+			known = known && ok
+			all = append(all, estate.TagFilter{Filter: filter})
+		}
+		if known {
+			excluded = estate.Known(all)
+		}
+	}
 	put(res, estate.Repositories, &estate.Repository{
 		AWS:                res.aws(),
 		RepositoryName:     res.name("name"),
@@ -14,6 +26,8 @@ func readRepository(res *resource) {
 		ImageTagMutability: res.textOr("image_tag_mutability", "MUTABLE"),
 		ScanOnPush:         res.in("image_scanning_configuration").boolOr("scan_on_push", false),
 		EncryptionType:     res.in("encryption_configuration").textOr("encryption_type", "AES256"),
+
+		ImageTagMutabilityExclusionFilters: excluded,
 	})
 }
 
