@@ -34,7 +34,7 @@ type auditConfig struct {
 }
 
 var (
-	auditOutputs = []string{"text", "json", "sarif", "html"}
+	auditOutputs = []string{"text", "json", "sarif", "html", "junit", "ocsf", "asff"}
 	failOnNames  = []string{"low", "medium", "high", "critical", "never"}
 )
 
@@ -70,7 +70,7 @@ done.`,
 	c.declaration.addFlags(cmd)
 	c.ledger.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&c.output, "output", "o", "text", "the `format`: text, json, sarif, html")
+	f.StringVarP(&c.output, "output", "o", "text", "the `format`: "+strings.Join(auditOutputs, ", "))
 	f.StringVar(&c.out, "out", "", "write to this `file` instead of stdout")
 	f.StringVar(&c.failOn, "fail-on", "high", "exit with 1 from this `severity` on: low, medium, high, critical, or never")
 	f.BoolVar(&c.failOnUnknown, "fail-on-unknown", false, "a control of that severity that nobody could judge counts too")
@@ -161,6 +161,12 @@ func (a *app) writeReport(w io.Writer, r *report.Report, c *auditConfig) error {
 		return r.WriteSARIF(w)
 	case "html":
 		return r.WriteHTML(w)
+	case "junit":
+		return r.WriteJUnit(w)
+	case "ocsf":
+		return r.WriteOCSF(w)
+	case "asff":
+		return r.WriteASFF(w)
 	}
 	return r.WriteText(w, a.textOptions(c))
 }

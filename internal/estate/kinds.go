@@ -33,10 +33,17 @@ type KindInfo struct {
 	// annotated calls yield for every resource with the annotation, until it
 	// returns false.
 	annotated func(e *Estate, name string, yield func(Ref, string) bool) bool
+	refs      func(e *Estate, yield func(Ref, *Origin) bool)
 }
 
 // Len returns how many resources of the kind e holds.
 func (k KindInfo) Len(e *Estate) int { return k.length(e) }
+
+// Refs returns the identities of the resources of the kind and where each was
+// read, in the order they were added.
+func (k KindInfo) Refs(e *Estate) iter.Seq2[Ref, *Origin] {
+	return func(yield func(Ref, *Origin) bool) { k.refs(e, yield) }
+}
 
 // Encode returns the resources of the kind as a JSON array.
 func (k KindInfo) Encode(e *Estate) (json.RawMessage, error) { return k.encode(e) }
@@ -205,6 +212,13 @@ func info[T any](c Collection[T], p Provider) KindInfo {
 			}
 			c.Add(e, items...)
 			return nil
+		},
+		refs: func(e *Estate, yield func(Ref, *Origin) bool) {
+			for _, item := range c.In(e) {
+				if !yield(c.ref(item), c.origin(item)) {
+					return
+				}
+			}
 		},
 		annotated: func(e *Estate, name string, yield func(Ref, string) bool) bool {
 			for _, item := range c.In(e) {
