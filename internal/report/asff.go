@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -249,6 +250,22 @@ func asffResource(ref estate.Ref) ASFFResource {
 	switch at.Partition {
 	case "aws", "aws-cn", "aws-us-gov": // ASFF knows no other
 		out.Partition = at.Partition
+	}
+	return out
+}
+
+// Estates returns the estates that the audit looked at, as [Report.EstateOf]
+// names them.
+func (r *Report) Estates() []string {
+	var out []string
+	for _, s := range r.sources() {
+		name := r.EstateOf(estate.Ref{})
+		if s.Kind == estate.AWSSource {
+			name = "account"
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
 	}
 	return out
 }
