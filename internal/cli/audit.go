@@ -16,6 +16,7 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/report"
+	"github.com/eksafe/eksafe/internal/report/publish"
 	"github.com/eksafe/eksafe/internal/review"
 	"github.com/eksafe/eksafe/internal/trace"
 )
@@ -29,13 +30,16 @@ type auditConfig struct {
 	out           string
 	failOn        string
 	failOnUnknown bool
+	publish       string
 	quiet         bool
 	noColor       bool
 }
 
 var (
 	auditOutputs = []string{"text", "json", "sarif", "html", "junit", "ocsf", "asff"}
-	failOnNames  = []string{"low", "medium", "high", "critical", "never"}
+	// securityHub is the one service to publish to.
+	securityHub = "securityhub"
+	failOnNames = []string{"low", "medium", "high", "critical", "never"}
 )
 
 func (a *app) audit() *cobra.Command {
@@ -76,6 +80,8 @@ done.`,
 	f.BoolVar(&c.failOnUnknown, "fail-on-unknown", false, "a control of that severity that nobody could judge counts too")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "findings only")
 	f.BoolVar(&c.noColor, "no-color", false, "no colours; NO_COLOR does the same")
+	f.StringVar(&c.publish, "publish", "", "write the findings to this `service` of the account of --aws too: securityhub")
+	completeFixed(cmd, "publish", securityHub)
 	completeFixed(cmd, "output", auditOutputs...)
 	completeFixed(cmd, "fail-on", failOnNames...)
 	return cmd
@@ -89,6 +95,12 @@ func (c *auditConfig) check(cmd *cobra.Command, paths []string) error {
 	}
 	if !slices.Contains(failOnNames, c.failOn) {
 		wrong = append(wrong, fmt.Errorf("unknown --fail-on %q: use %s", c.failOn, strings.Join(failOnNames, ", ")))
+	}
+	if c.publish != "" && c.publish != securityHub {
+		wrong = append(wrong, fmt.Errorf("unknown --publish %q: use %s", c.publish, securityHub))
+	}
+	if c.publish != "" && !c.aws && c.profile == "" {
+		wrong = append(wrong, errors.New("--publish without --aws: it writes to that account; add --aws or --profile"))
 	}
 	if c.quiet && c.output != "text" {
 		wrong = append(wrong, fmt.Errorf("--quiet is for text; %s always holds everything", c.output))
@@ -119,6 +131,11 @@ func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
 	if err != nil {
 		return err
 	}
+	if c.publish != "" {
+		if err := a.publishFindings(ctx, c, r); err != nil {
+			return err
+		}
+	}
 	if err := a.keep(&c.ledger, r); err != nil {
 		return err
 	}
@@ -131,6 +148,25 @@ func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
 	if fails(r.Results, c.failOn, c.failOnUnknown, c.adopts()) {
 		return errFindings
 	}
+	return nil
+}
+
+// publishFindings writes the findings to the account. It comes before the
+// report: where it fails, stdout stays empty as for every failure.
+func (a *app) publishFindings(ctx context.Context, c *auditConfig, r *report.Report) error {
+	o := publish.Options{Profile: c.profile}
+	if len(c.regions) > 0 {
+		o.Region = c.regions[0]
+	}
+	out, err := publish.SecurityHub(ctx, o, r)
+	if err != nil {
+		return err
+	}
+	if err := out.Err(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Stderr, "eksafe: Security Hub of account %s in %s: %d findings are new, %d updated, %d archived\n",
+		out.Cloud.Account, out.Cloud.Region, out.New, out.Updated, out.Archived)
 	return nil
 }
 
