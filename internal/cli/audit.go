@@ -50,7 +50,8 @@ func (a *app) audit() *cobra.Command {
 		Long: `Audit follows the data of every application from the internet to the database
 and judges it by the controls. A PATH is a file, a folder, a glob, or - for
 stdin: Kubernetes YAML or JSON, kustomize folders, CloudFormation templates,
-snapshots. All PATHs, --kube and --aws together are one estate.
+Terraform plans, snapshots, findings of other tools (SARIF, OCSF, ASFF). All
+PATHs, --kube and --aws together are one estate.
 
 What the estate's people declare stands in eksafe.yaml of the working directory
 or in the file of --config: scope, owners, exceptions and more.
@@ -61,6 +62,7 @@ done.`,
   helm template shop ./chart | eksafe audit -   # what Helm would install
   eksafe audit --kube --aws --region eu-west-1  # a cluster and its account
   eksafe audit -o sarif --out eksafe.sarif .    # for code scanning
+  eksafe audit ./deploy trivy.sarif             # what a scanner found, on the path
   eksafe audit --fail-on medium --quiet .       # a gate for pull requests
   eksafe audit --baseline known.json .          # a gate for what is new`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -183,7 +183,7 @@ func (r *Report) EstateOf(subject estate.Ref) string {
 	}
 	var names []string
 	for _, s := range r.sources() {
-		if s.Kind != estate.AWSSource {
+		if s.Kind != estate.AWSSource && s.Kind != estate.FindingsSource {
 			names = append(names, s.Name)
 		}
 	}
@@ -260,8 +260,11 @@ func (r *Report) Estates() []string {
 	var out []string
 	for _, s := range r.sources() {
 		name := r.EstateOf(estate.Ref{})
-		if s.Kind == estate.AWSSource {
+		switch s.Kind {
+		case estate.AWSSource:
 			name = "account"
+		case estate.FindingsSource:
+			continue
 		}
 		if !slices.Contains(out, name) {
 			out = append(out, name)

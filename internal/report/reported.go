@@ -31,6 +31,8 @@ type reportedFinding struct {
 	FirstSeen *time.Time   `json:"firstSeen,omitempty"`
 	Subjects  []estate.Ref `json:"subjects"`         // resources that were read; none where it is about others
 	SameAs    []string     `json:"sameAs,omitempty"` // fingerprints of our findings that say the same
+
+	known map[estate.Ref]bool // what stands in Subjects
 }
 
 // words say what was found, for people.
@@ -95,7 +97,7 @@ func (r *Report) others() *otherReports {
 		g := groups[key]
 		if g == nil {
 			sum := sha256.Sum256([]byte(key))
-			g = &reportedFinding{ID: hex.EncodeToString(sum[:10]), Rule: f.Rule, Title: f.Title, Subjects: []estate.Ref{}}
+			g = &reportedFinding{ID: hex.EncodeToString(sum[:10]), Rule: f.Rule, Title: f.Title, Subjects: []estate.Ref{}, known: map[estate.Ref]bool{}}
 			groups[key] = g
 			out.all = append(out.all, g)
 		}
@@ -152,7 +154,8 @@ func (g *reportedFinding) join(f *estate.ReportedFinding, subjects []estate.Ref)
 		g.FirstSeen = &first
 	}
 	for _, s := range subjects {
-		if !slices.Contains(g.Subjects, s) {
+		if !g.known[s] {
+			g.known[s] = true
 			g.Subjects = append(g.Subjects, s)
 		}
 	}
@@ -261,17 +264,18 @@ func reportedIDs(list []*reportedFinding) []string {
 	return out
 }
 
-// reportedRemark sums up what other tools found; what hangs on no application
-// is listed.
+// reportedRemark sums up what other tools found; what hangs on no path is
+// listed.
 func (r *Report) reportedRemark() (remark, bool) {
 	o := r.others()
 	if len(o.all) == 0 {
 		return remark{}, false
 	}
-	hung := map[*reportedFinding]bool{}
+	hung, drawn := map[*reportedFinding]bool{}, map[*reportedFinding]bool{}
 	for _, app := range r.applications() {
 		for _, g := range o.at(r.resourcesOf(app)...) {
 			hung[g] = true
+			drawn[g] = drawn[g] || len(app.Paths) > 0
 		}
 	}
 	m := remark{Title: "Also reported"}
@@ -284,7 +288,7 @@ func (r *Report) reportedRemark() (remark, bool) {
 		switch {
 		case len(g.SameAs) > 0:
 			same++
-		case hung[g]:
+		case drawn[g]:
 		case len(g.Subjects) == 0:
 			nowhere++
 		default:
@@ -348,12 +352,13 @@ type subjectIndex struct {
 	images map[string][]estate.Ref // "repository:tag" and "repository@digest"
 	tags   map[string][]string     // "repository@digest" → "repository:tag", of the registry
 	files  map[string][]fileLine   // sorted by line
+	bases  map[string][]string     // last part of a path → keys of files
 	// found keeps what a file of a report is called in the estate.
 	found map[string]string
 }
 
 func newSubjectIndex(e *estate.Estate) *subjectIndex {
-	x := &subjectIndex{named: map[string][]estate.Ref{}, images: map[string][]estate.Ref{}, tags: map[string][]string{}, files: map[string][]fileLine{}, found: map[string]string{}}
+	x := &subjectIndex{named: map[string][]estate.Ref{}, images: map[string][]estate.Ref{}, tags: map[string][]string{}, files: map[string][]fileLine{}, bases: map[string][]string{}, found: map[string]string{}}
 	for _, k := range estate.Kinds() {
 		if slices.ContainsFunc(reportedKinds, func(c estate.Collection[*estate.ReportedFinding]) bool { return c.Kind == k.Kind }) {
 			continue
@@ -362,6 +367,9 @@ func newSubjectIndex(e *estate.Estate) *subjectIndex {
 			x.name(ref)
 			if origin.File != "" {
 				file := path.Clean(filepath.ToSlash(origin.File))
+				if x.files[file] == nil {
+					x.bases[path.Base(file)] = append(x.bases[path.Base(file)], file)
+				}
 				x.files[file] = append(x.files[file], fileLine{origin.Line, ref})
 			}
 		}
@@ -477,7 +485,7 @@ func (x *subjectIndex) file(name string) string {
 		out = name
 	} else {
 		n := 0
-		for f := range x.files {
+		for _, f := range x.bases[path.Base(name)] {
 			if strings.HasSuffix(f, "/"+name) || strings.HasSuffix(name, "/"+f) {
 				out = f
 				n++

@@ -65,7 +65,11 @@ func (t *topLevel) format() (Format, bool) {
 }
 
 // Recognise says in which format data are findings, from its first object.
-func Recognise(data []byte) (Format, bool) {
+func Recognise(data []byte) (Format, bool) { return recognise(data, true) }
+
+// recognise looks into the list Findings only of the outermost object: a list
+// in a list in a list would be read once for each level.
+func recognise(data []byte, outermost bool) (Format, bool) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '[' && trimmed[0] != '{' {
 		return "", false
@@ -81,8 +85,8 @@ func Recognise(data []byte) (Format, bool) {
 	if f, ok := top.format(); ok {
 		return f, ok
 	}
-	if list := bytes.TrimLeft(top.Findings, " \t\r\n"); len(list) > 0 && list[0] == '[' {
-		if f, ok := Recognise(list); ok {
+	if list := bytes.TrimLeft(top.Findings, " \t\r\n"); outermost && len(list) > 0 && list[0] == '[' {
+		if f, ok := recognise(list, false); ok {
 			return f, ok
 		}
 		// What BatchImportFindings takes of an estate without findings.
@@ -195,13 +199,13 @@ func (r *reader) each(data []byte, read func([]byte) error) error {
 				}
 				continue
 			}
+			if top.Findings[0] != '[' {
+				return errors.New("has no list of findings where one should be; export it again")
+			}
 			if err := r.each(top.Findings, read); err != nil {
 				return err
 			}
 		}
-	}
-	if trimmed[0] != '[' {
-		return errors.New("has no list of findings where one should be; export it again")
 	}
 	if _, err := d.Token(); err != nil {
 		return err

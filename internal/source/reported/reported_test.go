@@ -112,21 +112,23 @@ func TestRecognise(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	many := strings.Repeat(`{"ruleId":"r"},`, maxFindings) + `{"ruleId":"r"}`
 	for name, c := range map[string]struct{ data, want string }{
-		"not findings":   {`{"a":1}`, "is neither SARIF, OCSF nor ASFF"},
-		"old SARIF":      {`{"version":"2.0.0","runs":[]}`, "only 2.1.0 is read"},
-		"no tool":        {`{"version":"2.1.0","runs":[{"results":[]}]}`, "run 1: no tool.driver.name"},
-		"no rule":        {`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"a"}},"results":[{}]}]}`, "run 1, result 1: no rule"},
-		"type":           {`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":7}}}]}`, "another type"},
-		"no list":        {`{"version":"2.1.0","runs":{"a":1}}`, "another type where a list should be"},
-		"many":           {`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"a"}},"results":[` + many + `]}]}`, "more than 100000"},
-		"deep":           {`{"version":"2.1.0","runs":[],"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, "is neither"},
-		"class":          {`{"class_uid":1001,"metadata":{}}`, "finding 1: class_uid 1001 is no finding"},
-		"uid":            {`{"class_uid":2003,"metadata":{"product":{"name":"a"}}}`, "finding 1: no finding_info.uid"},
-		"product":        {`{"class_uid":2003,"metadata":{},"finding_info":{"uid":"a"}}`, "finding 1: no metadata.product.name"},
-		"second line":    {`{"class_uid":2003,"metadata":{"product":{"name":"a"}},"finding_info":{"uid":"a"}}` + "\n{", "is not valid JSON"},
-		"schema version": {`[{"SchemaVersion":"1","ProductArn":"a","Id":"b"}]`, "finding 1: SchemaVersion"},
-		"no id":          {`[{"SchemaVersion":"2018-10-08","ProductArn":"a"}]`, "finding 1: no Id"},
-		"UTF-8":          {"{\"version\":\"2.1.0\",\"runs\":[],\"a\":\"\xff\"}", "is not UTF-8"},
+		"not findings":        {`{"a":1}`, "is neither SARIF, OCSF nor ASFF"},
+		"old SARIF":           {`{"version":"2.0.0","runs":[]}`, "only 2.1.0 is read"},
+		"no tool":             {`{"version":"2.1.0","runs":[{"results":[]}]}`, "run 1: no tool.driver.name"},
+		"no rule":             {`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"a"}},"results":[{}]}]}`, "run 1, result 1: no rule"},
+		"type":                {`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":7}}}]}`, "another type"},
+		"no list":             {`{"version":"2.1.0","runs":{"a":1}}`, "another type where a list should be"},
+		"many":                {`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"a"}},"results":[` + many + `]}]}`, "more than 100000"},
+		"deep":                {`{"version":"2.1.0","runs":[],"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, "is neither"},
+		"class":               {`{"class_uid":1001,"metadata":{}}`, "finding 1: class_uid 1001 is no finding"},
+		"uid":                 {`{"class_uid":2003,"metadata":{"product":{"name":"a"}}}`, "finding 1: no finding_info.uid"},
+		"product":             {`{"class_uid":2003,"metadata":{},"finding_info":{"uid":"a"}}`, "finding 1: no metadata.product.name"},
+		"second line":         {`{"class_uid":2003,"metadata":{"product":{"name":"a"}},"finding_info":{"uid":"a"}}` + "\n{", "is not valid JSON"},
+		"schema version":      {`[{"SchemaVersion":"1","ProductArn":"a","Id":"b"}]`, "finding 1: SchemaVersion"},
+		"no id":               {`[{"SchemaVersion":"2018-10-08","ProductArn":"a"}]`, "finding 1: no Id"},
+		"no list of findings": {`{"Findings":[]}` + "\n" + `{"Findings":{"Findings":[]}}`, "no list of findings"},
+		"lists in lists":      {`{"Findings":[{"Findings":[{"SchemaVersion":"2018-10-08","ProductArn":"a"}]}]}`, "is neither"},
+		"UTF-8":               {"{\"version\":\"2.1.0\",\"runs\":[],\"a\":\"\xff\"}", "is not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read("f.json", []byte(c.data))
