@@ -129,6 +129,22 @@ print("\n".join(out))
 	return strings.TrimSpace(string(out))
 }
 
+// What somebody accepted is created as suppressed, with the reason.
+func TestASFFSuppressesExceptions(t *testing.T) {
+	r := reporttest.Reviewed("the team's own words")
+	reporttest.InAccount(r)
+	states := map[string]int{}
+	for _, f := range r.ASFF(r.Home()) {
+		states[f.Workflow.Status]++
+		if accepted := f.ProductFields["eksafe/Exception"]; (f.Workflow.Status == "SUPPRESSED") != strings.Contains(accepted, "accepted until") {
+			t.Errorf("%s is %s: %q", f.GeneratorID, f.Workflow.Status, accepted)
+		}
+	}
+	if states["NEW"] == 0 || states["SUPPRESSED"] == 0 {
+		t.Errorf("%v", states)
+	}
+}
+
 // Two clusters may have a Deployment of one name: they are two findings.
 func TestASFFTellsClustersApart(t *testing.T) {
 	a, b := reporttest.Account(), reporttest.Account()

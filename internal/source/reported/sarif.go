@@ -237,18 +237,18 @@ var vulnerabilityRE = regexp.MustCompile(`^(CVE-\d{4}-\d{4,}|GHSA(-[0-9a-z]{4}){
 func vulnerability(rule string) bool { return vulnerabilityRE.MatchString(rule) }
 
 var (
-	packageRE = regexp.MustCompile(`(?m)^Package: ([A-Za-z0-9][A-Za-z0-9@/._+:-]{0,200})$`)
-	fixedRE   = regexp.MustCompile(`(?m)^Fixed Version: ([0-9A-Za-z][0-9A-Za-z.~+:-]{0,100})$`)
+	packageRE = regexp.MustCompile(`(?m)^Package: ([A-Za-z0-9][A-Za-z0-9@/._+:-]*)$`)
+	fixedRE   = regexp.MustCompile(`(?m)^Fixed Version: ([0-9A-Za-z][0-9A-Za-z.~+:-]*)$`)
 )
 
 // packageOf reads the package and the version that mends it from a message as
 // Trivy writes it: SARIF has no place of its own for them.
 func packageOf(message string) (name, fixed string) {
 	if m := packageRE.FindStringSubmatch(message); m != nil {
-		name = m[1]
+		name = clip(m[1])
 	}
 	if m := fixedRE.FindStringSubmatch(message); m != nil {
-		fixed = m[1]
+		fixed = clip(m[1])
 	}
 	return name, fixed
 }
