@@ -16,6 +16,7 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/report"
+	"github.com/eksafe/eksafe/internal/report/publish"
 	"github.com/eksafe/eksafe/internal/review"
 	"github.com/eksafe/eksafe/internal/trace"
 )
@@ -29,13 +30,16 @@ type auditConfig struct {
 	out           string
 	failOn        string
 	failOnUnknown bool
+	publish       string
 	quiet         bool
 	noColor       bool
 }
 
 var (
-	auditOutputs = []string{"text", "json", "sarif", "html"}
-	failOnNames  = []string{"low", "medium", "high", "critical", "never"}
+	auditOutputs = []string{"text", "json", "sarif", "html", "junit", "ocsf", "asff"}
+	// securityHub is the one service to publish to.
+	securityHub = "securityhub"
+	failOnNames = []string{"low", "medium", "high", "critical", "never"}
 )
 
 func (a *app) audit() *cobra.Command {
@@ -46,7 +50,8 @@ func (a *app) audit() *cobra.Command {
 		Long: `Audit follows the data of every application from the internet to the database
 and judges it by the controls. A PATH is a file, a folder, a glob, or - for
 stdin: Kubernetes YAML or JSON, kustomize folders, CloudFormation templates,
-snapshots. All PATHs, --kube and --aws together are one estate.
+Terraform plans, snapshots, findings of other tools (SARIF, OCSF, ASFF). All
+PATHs, --kube and --aws together are one estate.
 
 What the estate's people declare stands in eksafe.yaml of the working directory
 or in the file of --config: scope, owners, exceptions and more.
@@ -57,6 +62,7 @@ done.`,
   helm template shop ./chart | eksafe audit -   # what Helm would install
   eksafe audit --kube --aws --region eu-west-1  # a cluster and its account
   eksafe audit -o sarif --out eksafe.sarif .    # for code scanning
+  eksafe audit ./deploy trivy.sarif             # what a scanner found, on the path
   eksafe audit --fail-on medium --quiet .       # a gate for pull requests
   eksafe audit --baseline known.json .          # a gate for what is new`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,12 +76,14 @@ done.`,
 	c.declaration.addFlags(cmd)
 	c.ledger.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&c.output, "output", "o", "text", "the `format`: text, json, sarif, html")
+	f.StringVarP(&c.output, "output", "o", "text", "the `format`: "+strings.Join(auditOutputs, ", "))
 	f.StringVar(&c.out, "out", "", "write to this `file` instead of stdout")
 	f.StringVar(&c.failOn, "fail-on", "high", "exit with 1 from this `severity` on: low, medium, high, critical, or never")
 	f.BoolVar(&c.failOnUnknown, "fail-on-unknown", false, "a control of that severity that nobody could judge counts too")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "findings only")
 	f.BoolVar(&c.noColor, "no-color", false, "no colours; NO_COLOR does the same")
+	f.StringVar(&c.publish, "publish", "", "write the findings to this `service` of the account of --aws too: securityhub")
+	completeFixed(cmd, "publish", securityHub)
 	completeFixed(cmd, "output", auditOutputs...)
 	completeFixed(cmd, "fail-on", failOnNames...)
 	return cmd
@@ -89,6 +97,12 @@ func (c *auditConfig) check(cmd *cobra.Command, paths []string) error {
 	}
 	if !slices.Contains(failOnNames, c.failOn) {
 		wrong = append(wrong, fmt.Errorf("unknown --fail-on %q: use %s", c.failOn, strings.Join(failOnNames, ", ")))
+	}
+	if c.publish != "" && c.publish != securityHub {
+		wrong = append(wrong, fmt.Errorf("unknown --publish %q: use %s", c.publish, securityHub))
+	}
+	if c.publish != "" && !c.aws && c.profile == "" {
+		wrong = append(wrong, errors.New("--publish without --aws: it writes to that account; add --aws or --profile"))
 	}
 	if c.quiet && c.output != "text" {
 		wrong = append(wrong, fmt.Errorf("--quiet is for text; %s always holds everything", c.output))
@@ -119,6 +133,11 @@ func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
 	if err != nil {
 		return err
 	}
+	if c.publish != "" {
+		if err := a.publishFindings(ctx, c, r); err != nil {
+			return err
+		}
+	}
 	if err := a.keep(&c.ledger, r); err != nil {
 		return err
 	}
@@ -131,6 +150,25 @@ func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
 	if fails(r.Results, c.failOn, c.failOnUnknown, c.adopts()) {
 		return errFindings
 	}
+	return nil
+}
+
+// publishFindings writes the findings to the account. It comes before the
+// report: where it fails, stdout stays empty as for every failure.
+func (a *app) publishFindings(ctx context.Context, c *auditConfig, r *report.Report) error {
+	o := publish.Options{Profile: c.profile}
+	if len(c.regions) > 0 {
+		o.Region = c.regions[0]
+	}
+	out, err := publish.SecurityHub(ctx, o, r)
+	if err != nil {
+		return err
+	}
+	if err := out.Err(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Stderr, "eksafe: Security Hub of account %s in %s: %d findings are new, %d updated, %d archived\n",
+		out.Cloud.Account, out.Cloud.Region, out.New, out.Updated, out.Archived)
 	return nil
 }
 
@@ -161,6 +199,12 @@ func (a *app) writeReport(w io.Writer, r *report.Report, c *auditConfig) error {
 		return r.WriteSARIF(w)
 	case "html":
 		return r.WriteHTML(w)
+	case "junit":
+		return r.WriteJUnit(w)
+	case "ocsf":
+		return r.WriteOCSF(w)
+	case "asff":
+		return r.WriteASFF(w)
 	}
 	return r.WriteText(w, a.textOptions(c))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/report"
+	"github.com/eksafe/eksafe/internal/report/publish"
 	"github.com/eksafe/eksafe/internal/source/aws"
 	"github.com/eksafe/eksafe/internal/source/kube"
 )
@@ -35,7 +36,7 @@ func (a *app) controls() *cobra.Command {
 	list := a.controlsList()
 	cmd := &cobra.Command{
 		Use:   "controls",
-		Short: "What is judged: list the controls, explain one, print the permissions to read",
+		Short: "What is judged: list the controls, explain one, hold them against published documents, print the permissions to read",
 		Example: `  eksafe controls                        # the list
   eksafe controls explain listener-tls   # one control: why, how to mend it
   eksafe controls permissions            # the IAM policy and the ClusterRole to read with`,
@@ -48,7 +49,7 @@ func (a *app) controls() *cobra.Command {
 		RunE: list.RunE,
 	}
 	cmd.Flags().AddFlagSet(list.Flags())
-	cmd.AddCommand(list, a.controlsExplain(), a.controlsPermissions())
+	cmd.AddCommand(list, a.controlsExplain(), a.controlsMatrix(), a.controlsPermissions())
 	return cmd
 }
 
@@ -225,15 +226,47 @@ func plain(markdown string) string {
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
+func (a *app) controlsMatrix() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "matrix",
+		Short: "Print which control serves which requirement and section of a published document",
+		Example: `  eksafe controls matrix > matrix.md
+  eksafe controls matrix -o csv > matrix.csv`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch output {
+			case "markdown":
+				return all.WriteMatrix(a.Stdout)
+			case "csv":
+				return all.WriteMatrixCSV(a.Stdout)
+			}
+			return &usageError{cmd.CommandPath(), fmt.Errorf("unknown output %q: use markdown or csv", output)}
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "markdown", "the `format`: markdown, csv")
+	completeFixed(cmd, "output", "markdown", "csv")
+	return cmd
+}
+
 func (a *app) controlsPermissions() *cobra.Command {
-	var iam, rbac, secrets bool
+	var iam, rbac, secrets, publishing bool
 	cmd := &cobra.Command{
 		Use:   "permissions",
 		Short: "Print the IAM policy and the ClusterRole that an audit needs, and no more",
 		Example: `  eksafe controls permissions --iam > eksafe-read.json
-  eksafe controls permissions --rbac | kubectl apply -f -`,
+  eksafe controls permissions --rbac | kubectl apply -f -
+  eksafe controls permissions --publish > eksafe-publish.json`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if publishing {
+				policy, err := publish.PolicyDocument()
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.Stdout, "%s\n", policy)
+				return err
+			}
 			both := iam == rbac
 			if both {
 				fmt.Fprintln(a.Stdout, "# IAM policy for --aws (alone: eksafe controls permissions --iam)")
@@ -263,6 +296,9 @@ func (a *app) controlsPermissions() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&iam, "iam", false, "only the IAM policy, as JSON")
 	cmd.Flags().BoolVar(&rbac, "rbac", false, "only the ClusterRole, as YAML")
+	cmd.Flags().BoolVar(&publishing, "publish", false, "only the IAM policy of audit --publish, as JSON; it writes, and is in no other")
+	cmd.MarkFlagsMutuallyExclusive("publish", "iam")
+	cmd.MarkFlagsMutuallyExclusive("publish", "rbac")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "the ClusterRole allows to list Secrets, for audit --secrets")
 	return cmd
 }

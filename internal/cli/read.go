@@ -19,6 +19,7 @@ import (
 	"github.com/eksafe/eksafe/internal/source/cloudformation"
 	"github.com/eksafe/eksafe/internal/source/kube"
 	"github.com/eksafe/eksafe/internal/source/manifest"
+	"github.com/eksafe/eksafe/internal/source/reported"
 	"github.com/eksafe/eksafe/internal/source/snapshot"
 	"github.com/eksafe/eksafe/internal/source/terraform"
 )
@@ -140,6 +141,16 @@ func (a *app) readFiles(s *sources) func(context.Context, *task) (*estate.Estate
 					return nil, err
 				}
 				e.Join(plan)
+			case manifest.Findings:
+				others, err := reported.Read(f.Name, f.Data)
+				if err != nil && slices.Contains(s.paths, f.Name) {
+					return nil, err
+				}
+				if err != nil {
+					// A folder may hold the output of any tool.
+					others = &estate.Estate{Sources: []estate.Source{{Kind: estate.FindingsSource, Name: f.Name, Problems: []estate.Problem{{What: err.Error()}}}}}
+				}
+				e.Join(others)
 			default:
 				left := estate.Problem{
 					File:   f.Name,

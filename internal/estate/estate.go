@@ -102,6 +102,7 @@ const (
 	CloudFormationSource SourceKind = "cloudformation"
 	TerraformSource      SourceKind = "terraform"
 	SnapshotSource       SourceKind = "snapshot"
+	FindingsSource       SourceKind = "findings" // of other tools
 )
 
 // A Source records what one source gave to the estate.

@@ -28,18 +28,19 @@ type KindInfo struct {
 
 	join   func(to, from *Estate)
 	length func(*Estate) int
-	refs   func(e *Estate, yield func(Ref, *Origin) bool)
 	encode func(*Estate) (json.RawMessage, error)
 	decode func(*Estate, func(any) error) error
 	// annotated calls yield for every resource with the annotation, until it
 	// returns false.
 	annotated func(e *Estate, name string, yield func(Ref, string) bool) bool
+	refs      func(e *Estate, yield func(Ref, *Origin) bool)
 }
 
 // Len returns how many resources of the kind e holds.
 func (k KindInfo) Len(e *Estate) int { return k.length(e) }
 
-// Refs returns the identity of each resource of the kind, and where it was read.
+// Refs returns the identities of the resources of the kind and where each was
+// read, in the order they were added.
 func (k KindInfo) Refs(e *Estate) iter.Seq2[Ref, *Origin] {
 	return func(yield func(Ref, *Origin) bool) { k.refs(e, yield) }
 }
@@ -197,13 +198,6 @@ func info[T any](c Collection[T], p Provider) KindInfo {
 		Provider: p,
 		join:     func(to, from *Estate) { c.join(to, from) },
 		length:   func(e *Estate) int { return len(c.In(e)) },
-		refs: func(e *Estate, yield func(Ref, *Origin) bool) {
-			for _, item := range c.In(e) {
-				if !yield(c.Ref(item), c.Origin(item)) {
-					return
-				}
-			}
-		},
 		encode: func(e *Estate) (json.RawMessage, error) {
 			items := c.In(e)
 			if items == nil {
@@ -218,6 +212,13 @@ func info[T any](c Collection[T], p Provider) KindInfo {
 			}
 			c.Add(e, items...)
 			return nil
+		},
+		refs: func(e *Estate, yield func(Ref, *Origin) bool) {
+			for _, item := range c.In(e) {
+				if !yield(c.ref(item), c.origin(item)) {
+					return
+				}
+			}
 		},
 		annotated: func(e *Estate, name string, yield func(Ref, string) bool) bool {
 			for _, item := range c.In(e) {

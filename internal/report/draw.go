@@ -45,6 +45,7 @@ func (t *text) paths(portraits []*portrait, pathless int) {
 		t.headline(p)
 		t.blank()
 		t.draw(p)
+		t.alsoReported(p.app)
 		if p.alike > 0 {
 			t.line(span{fmt.Sprintf("  and %s like it", plural(p.alike, "more application")), dim})
 		}
@@ -58,6 +59,7 @@ func (t *text) paths(portraits []*portrait, pathless int) {
 		if p.clean() {
 			if clean++; clean <= maxClean {
 				t.headline(p)
+				t.alsoReported(p.app)
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func hash(s markup) string {
 func (r *Report) page() (*page, error) {
 	hung := r.attach()
 	portraits, pathless := r.portraits(hung)
-	b := &pageBuilder{report: r, hung: hung, strings: map[string]int{}, finding: map[*finding.Finding]int{}}
+	b := &pageBuilder{report: r, hung: hung, others: r.others(), strings: map[string]int{}, finding: map[*finding.Finding]int{}}
 	data, err := json.Marshal(b.build(portraits, pathless))
 	if err != nil {
 		return nil, fmt.Errorf("encoding the page's data: %w", err)
@@ -176,6 +176,7 @@ type pageApp struct {
 	Omitted   int        `json:"om,omitempty"`
 	Worst     [4]int     `json:"sev"` // findings by severity, the worst first
 	Roots     []pageNode `json:"roots"`
+	Reported  []int      `json:"rep,omitempty"` // what other tools say of it, in words
 }
 
 type pageNode struct {
@@ -240,6 +241,7 @@ type pageFinding struct {
 type pageBuilder struct {
 	report  *Report
 	hung    *attachments
+	others  *otherReports
 	strings map[string]int
 	list    []string
 	finding map[*finding.Finding]int
@@ -314,6 +316,9 @@ func (b *pageBuilder) build(portraits []*portrait, pathless int) pageData {
 		app := pageApp{
 			Name: b.string(p.app.Name), Namespace: b.string(p.app.Namespace), Exposed: int(p.app.Exposed),
 			Encrypted: p.encrypted, Bad: p.bad, Unknown: p.unknown, Hops: len(p.hops), Omitted: p.app.Omitted, Roots: []pageNode{},
+		}
+		for _, g := range b.others.at(b.report.resourcesOf(p.app)...) {
+			app.Reported = append(app.Reported, b.string(strings.Join(g.Tools, ", ")+": "+g.words()))
 		}
 		told := map[*finding.Finding]bool{}
 		for _, ref := range p.nodes {

@@ -54,6 +54,7 @@ type applicationInfo struct {
 	Paths     []pathInfo `json:"paths"`
 	Exposed   string     `json:"exposed"`
 	Omitted   int        `json:"omittedPaths,omitempty"`
+	Reported  []string   `json:"reported,omitempty"` // by other tools
 }
 
 type pathInfo struct {
@@ -71,6 +72,7 @@ type hopInfo struct {
 	Why          string           `json:"why"`
 	Findings     []string         `json:"findings"`
 	Broken       bool             `json:"broken,omitempty"`
+	Reported     []string         `json:"reported,omitempty"`
 }
 
 var exposureNames = map[trace.Exposure]string{trace.NoEntry: "no", trace.Internal: "internal", trace.Internet: "internet"}
@@ -108,8 +110,11 @@ func (r *Report) writeJSON(out *jsonWriter) {
 	if r.History != nil {
 		out.field("history", r.History)
 	}
-	hung := r.attach()
-	out.list("applications", len(r.applications()), func(i int) { out.value(application(r.applications()[i], hung)) })
+	hung, others := r.attach(), r.others()
+	out.list("applications", len(r.applications()), func(i int) { out.value(r.application(r.applications()[i], hung, others)) })
+	if len(others.all) > 0 {
+		out.list("reported", len(others.all), func(i int) { out.value(others.all[i]) })
+	}
 	out.list("results", len(r.Results), func(i int) { out.object(func() { writeResult(out, &r.Results[i]) }) })
 }
 
@@ -259,11 +264,12 @@ func (r *Report) summary() summary {
 	return s
 }
 
-func application(app *trace.Application, hung *attachments) applicationInfo {
+func (r *Report) application(app *trace.Application, hung *attachments, others *otherReports) applicationInfo {
 	info := applicationInfo{
 		Name: app.Name, Namespace: app.Namespace, Workloads: []string{},
 		Exposed: exposureNames[app.Exposed], Paths: []pathInfo{}, Omitted: app.Omitted,
 	}
+	info.Reported = reportedIDs(others.at(r.resourcesOf(app)...))
 	for _, w := range app.Workloads {
 		info.Workloads = append(info.Workloads, estate.Workloads.Ref(w).ID)
 	}
@@ -275,6 +281,7 @@ func application(app *trace.Application, hung *attachments) applicationInfo {
 				Encryption: h.Encryption, PeerVerified: h.PeerVerified,
 				By: h.By, Why: h.Why, Broken: h.Broken,
 				Findings: fingerprints(hung.hops[h]),
+				Reported: reportedIDs(others.at(placesOf(h)...)),
 			})
 		}
 		info.Paths = append(info.Paths, path)

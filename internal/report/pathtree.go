@@ -120,10 +120,11 @@ type portrait struct {
 	encrypted, unknown, bad int
 	main                    []*trace.Hop // the path that stands for all
 	nodes                   []estate.Ref
-	onHops                  int // findings that hang on hops
-	findings                int // findings that hang on hops or nodes
-	severe                  int // of those, critical and high
-	alike                   int // how many more applications are drawn the same, but for names
+	onHops                  int      // findings that hang on hops
+	findings                int      // findings that hang on hops or nodes
+	severe                  int      // of those, critical and high
+	reported                []string // IDs of what other tools say of it
+	alike                   int      // how many more applications are drawn the same, but for names
 }
 
 // clean reports whether there is nothing to mend on the hops. Its nodes may
@@ -225,7 +226,7 @@ func (p *portrait) shape() string {
 	for i, ref := range p.nodes {
 		number[ref] = i
 	}
-	fmt.Fprintf(&b, "%d %d", p.app.Exposed, p.app.Omitted)
+	fmt.Fprintf(&b, "%d %d %s", p.app.Exposed, p.app.Omitted, p.reported)
 	for _, h := range p.hops {
 		why := h.Why
 		for _, ref := range p.nodes {

@@ -163,6 +163,9 @@ func (r *Report) remarks() []remark {
 	if h := r.History; h != nil {
 		out = append(out, historyRemarks(h)...)
 	}
+	if m, ok := r.reportedRemark(); ok {
+		out = append(out, m)
+	}
 	return out
 }
 

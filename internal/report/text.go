@@ -46,6 +46,7 @@ func (r *Report) WriteText(w io.Writer, opt Options) error {
 		counts:  r.count(),
 		number:  map[*finding.Finding]int{},
 		doubts:  r.gapGroups(),
+		others:  r.others(),
 	}
 	t.write()
 	return buf.Flush()
@@ -62,6 +63,7 @@ type text struct {
 	omitted   int           // causes that are not
 	number    map[*finding.Finding]int
 	doubts    []gapGroup
+	others    *otherReports
 	balancers map[estate.Ref]*trace.LoadBalancer
 	databases map[estate.Ref]*trace.Database
 }
@@ -69,6 +71,9 @@ type text struct {
 func (t *text) write() {
 	t.index()
 	portraits, pathless := t.report.portraits(t.hung)
+	for _, p := range portraits {
+		p.reported = reportedIDs(t.others.at(t.report.resourcesOf(p.app)...))
+	}
 	if !t.opt.Quiet {
 		t.drawn = unlike(slices.DeleteFunc(slices.Clone(portraits), (*portrait).clean))
 	}
@@ -198,6 +203,9 @@ func (t *text) cause(n, digits int, g *causeGroup) {
 		notes = append(notes, t.safe(c))
 	}
 	if who := g.owners(); who != "" {
+		notes = append(notes, t.safe(who))
+	}
+	if who := t.others.agreeing(g.members); who != "" {
 		notes = append(notes, t.safe(who))
 	}
 	if len(g.controls) > 1 {

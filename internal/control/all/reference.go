@@ -99,8 +99,8 @@ func anchor(title string) string {
 func WriteRequirements(out io.Writer) error {
 	w := bufio.NewWriter(out)
 	w.WriteString("# Requirements\n\n" + generated)
-	w.WriteString("What a secure application on EKS needs, and what judges it. A requirement without a control is not judged by this release.\n\n")
-	w.WriteString("| no | requirement | controls |\n| --- | --- | --- |\n")
+	w.WriteString("What a secure application on EKS needs, the controls that judge it, and the commands that serve it. A requirement without a control is not judged by this release; a command in parentheses is planned.\n\n")
+	w.WriteString("| no | requirement | controls | commands |\n| --- | --- | --- | --- |\n")
 	for _, r := range Requirements {
 		var by []string
 		for _, c := range All() {
@@ -112,7 +112,11 @@ func WriteRequirements(out io.Writer) error {
 		if judged == "" {
 			judged = "–"
 		}
-		fmt.Fprintf(w, "| <a id=\"%s\"></a>%s | %s | %s |\n", strings.ToLower(r.No), r.No, r.Text, judged)
+		var commands []string
+		for _, c := range r.Commands {
+			commands = append(commands, c.Title())
+		}
+		fmt.Fprintf(w, "| <a id=\"%s\"></a>%s | %s | %s | %s |\n", strings.ToLower(r.No), r.No, r.Text, judged, strings.Join(commands, ", "))
 	}
 	w.WriteString("\n## By document\n\nThe sections of published documents that controls cite.\n\n| document | section | controls |\n| --- | --- | --- |\n")
 	for _, row := range cited() {

@@ -179,6 +179,8 @@
         marks(a.sev),
         el("span", { class: "score " + verdictOf(a) }, `${symbols[verdictOf(a)]} ${a.enc} of ${plural(a.hops, "hop")} encrypted`)),
       el("div", { class: "picture", tabindex: "-1" }, a.roots.map((r) => drawTree(r, app, false))));
+    if (a.rep) app.append(el("details", { class: "reported" }, el("summary", null, plural(a.rep.length, "finding") + " also reported by other tools"),
+      el("ul", null, a.rep.map((r) => el("li", null, S[r])))));
     if (a.om) app.append(el("p", { class: "count" }, plural(a.om, "more path") + " not drawn"));
     return app;
   };

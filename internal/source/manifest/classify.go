@@ -3,6 +3,8 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/eksafe/eksafe/internal/source/reported"
 )
 
 // Content says which source reads a file.
@@ -13,6 +15,7 @@ const (
 	CloudFormation Content = "cloudformation"
 	TerraformPlan  Content = "terraform"
 	Snapshot       Content = "snapshot"
+	Findings       Content = "findings" // of other tools: SARIF, OCSF, ASFF
 	Other          Content = "other"
 )
 
@@ -36,7 +39,15 @@ func Classify(data []byte) Content {
 	trimmed := bytes.TrimLeft(bytes.TrimPrefix(data, bom), " \t\r\n")
 	if len(trimmed) > 0 && trimmed[0] == '{' {
 		if c, ok := classifyJSON(trimmed); ok {
+			if _, findings := reported.Recognise(trimmed); c == Other && findings {
+				return Findings
+			}
 			return c
+		}
+	}
+	if len(trimmed) > 0 && trimmed[0] == '[' {
+		if _, ok := reported.Recognise(trimmed); ok {
+			return Findings
 		}
 	}
 	doc, _, err := newSplitter(bytes.NewReader(data)).next()

@@ -10,14 +10,18 @@ import (
 
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/source/kubeobject"
+	"github.com/eksafe/eksafe/internal/source/reported"
 )
 
 // jsonFile reads JSON values that follow each other. What is no JSON may be
 // YAML in flow style.
 func (r *fileReader) jsonFile(in io.Reader) error {
-	data, err := io.ReadAll(io.LimitReader(in, maxJSON+1))
+	data, err := io.ReadAll(io.LimitReader(in, reported.MaxFile+1))
 	if err != nil {
 		return err
+	}
+	if len(data) > maxJSON && len(data) <= reported.MaxFile && r.findings(data) {
+		return nil
 	}
 	if len(data) > maxJSON {
 		r.tooLarge(1, maxJSON)
@@ -28,8 +32,12 @@ func (r *fileReader) jsonFile(in io.Reader) error {
 		r.out.problem(estate.Problem{File: r.name, Line: 1 + badLine(data), What: "not UTF-8", Remedy: "save the file as UTF-8"})
 		return nil
 	}
-	if content, ok := classifyJSON(data); ok && content != Kubernetes && content != Other {
+	content, ok := classifyJSON(data)
+	if ok && content != Kubernetes && content != Other {
 		r.out.other = &File{Name: r.name, Content: content, Data: data}
+		return nil
+	}
+	if content != Kubernetes && r.findings(data) {
 		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -52,6 +60,16 @@ func (r *fileReader) jsonFile(in io.Reader) error {
 		counted = start
 		r.jsonObject(data[start:end], line, "", "", 0)
 	}
+}
+
+// findings keeps a file of what other tools found, and reports whether it is
+// one.
+func (r *fileReader) findings(data []byte) bool {
+	_, ok := reported.Recognise(data)
+	if ok {
+		r.out.other = &File{Name: r.name, Content: Findings, Data: data}
+	}
+	return ok
 }
 
 // notJSON handles a file that begins as JSON and is none.

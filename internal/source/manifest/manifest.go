@@ -47,7 +47,7 @@ type File struct {
 type Result struct {
 	Estate *estate.Estate
 	// Others are the files that other sources read: CloudFormation templates,
-	// Terraform plans, snapshots; in the order they were found.
+	// Terraform plans, snapshots, findings of other tools; in the order they were found.
 	Others []File
 }
 
