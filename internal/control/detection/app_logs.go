@@ -77,8 +77,8 @@ func clustersWithLogs(g *trace.Graph) []logged {
 			out[i].place = trace.Place{Subject: estate.Clusters.Ref(l.cluster), Origin: &l.cluster.Origin}
 			continue
 		}
-		name := cmp.Or(estate.ShortName(l.context), "manifests")
-		out[i].place = trace.Place{Subject: estate.Ref{Kind: estate.Clusters.Kind, Name: name, ID: "cluster/" + name}}
+		name := cmp.Or(estate.ShortName(l.context), "cluster")
+		out[i].place = trace.Place{Subject: estate.NamedRef(estate.Clusters.Kind, "cluster", "", name)}
 	}
 	return out
 }
