@@ -7,6 +7,16 @@ package control
 // CIS numbers are those of the CIS Amazon EKS Benchmark v1.7.0.
 var citations = map[Source][]citation{
 	FSBPSource: {
+		{"CloudTrail.1", "CloudTrail should be enabled and configured with at least one multi-Region trail that includes read and write management events", "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-1", "2026-11-25"},
+		{"CloudTrail.4", "CloudTrail log file validation should be enabled", "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-4", "2026-11-25"},
+		{"CloudWatch.15", "CloudWatch alarms should have specified actions configured", "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudwatch-controls.html#cloudwatch-15", "2026-11-25"},
+		{"CloudWatch.17", "CloudWatch alarm actions should be activated", "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudwatch-controls.html#cloudwatch-17", "2026-11-25"},
+		{"EC2.6", "VPC flow logging should be enabled in all VPCs", "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-6", "2026-11-25"},
+		{"ELB.5", "Application and Classic Load Balancers logging should be enabled", "https://docs.aws.amazon.com/securityhub/latest/userguide/elb-controls.html#elb-5", "2026-11-25"},
+		{"GuardDuty.1", "GuardDuty should be enabled", "https://docs.aws.amazon.com/securityhub/latest/userguide/guardduty-controls.html#guardduty-1", "2026-11-25"},
+		{"GuardDuty.5", "GuardDuty EKS Audit Log Monitoring should be enabled", "https://docs.aws.amazon.com/securityhub/latest/userguide/guardduty-controls.html#guardduty-5", "2026-11-25"},
+		{"GuardDuty.7", "GuardDuty EKS Runtime Monitoring should be enabled", "https://docs.aws.amazon.com/securityhub/latest/userguide/guardduty-controls.html#guardduty-7", "2026-11-25"},
+		{"S3.14", "S3 general purpose buckets should have versioning enabled", "https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html#s3-14", "2026-11-25"},
 		{"ACM.1", "Imported and ACM-issued certificates should be renewed after a specified time period", "https://docs.aws.amazon.com/securityhub/latest/userguide/acm-controls.html#acm-1", "2026-11-23"},
 		{"ACM.2", "RSA certificates managed by ACM should use a key length of at least 2,048 bits", "https://docs.aws.amazon.com/securityhub/latest/userguide/acm-controls.html#acm-2", "2026-11-23"},
 		{"CloudFront.3", "CloudFront distributions should require encryption in transit", "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudfront-controls.html#cloudfront-3", "2026-11-23"},
@@ -117,6 +127,8 @@ var citations = map[Source][]citation{
 		{"Audit Logging and Threat Detection", "Audit Logging and Threat Detection", "https://www.nsa.gov/Press-Room/News-Highlights/Article/Article/2716980/nsa-cisa-release-kubernetes-hardening-guidance/", "2026-11-23"},
 	},
 	ATTACKSource: {
+		{"T1496", "Resource Hijacking", "https://attack.mitre.org/techniques/T1496/", "2026-11-25"},
+		{"T1562.008", "Impair Defenses: Disable or Modify Cloud Logs", "https://attack.mitre.org/techniques/T1562/008/", "2026-11-25"},
 		{"T1078.004", "Valid Accounts: Cloud Accounts", "https://attack.mitre.org/techniques/T1078/004/", "2026-11-25"},
 		{"T1098.003", "Account Manipulation: Additional Cloud Roles", "https://attack.mitre.org/techniques/T1098/003/", "2026-11-25"},
 		{"T1190", "Exploit Public-Facing Application", "https://attack.mitre.org/techniques/T1190/", "2026-11-23"},
@@ -130,6 +142,15 @@ var citations = map[Source][]citation{
 		{"T1611", "Escape to Host", "https://attack.mitre.org/techniques/T1611/", "2026-11-23"},
 	},
 	AWSSource: {
+		{"alb-metrics", "CloudWatch metrics for your Application Load Balancer", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html", "2026-11-25"},
+		{"waf-metrics", "AWS WAF metrics and dimensions", "https://docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html", "2026-11-25"},
+		{"cloudwatch-events", "Amazon CloudWatch events", "https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-cloudwatch.html", "2026-11-25"},
+		{"guardduty-events", "Amazon GuardDuty events", "https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-guardduty.html", "2026-11-25"},
+		{"guardduty-features", "DetectorFeatureConfiguration", "https://docs.aws.amazon.com/guardduty/latest/APIReference/API_DetectorFeatureConfiguration.html", "2026-11-25"},
+		{"guardduty-findings", "Processing GuardDuty findings with Amazon EventBridge", "https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html", "2026-11-25"},
+		{"s3-event-notifications", "Using EventBridge", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html", "2026-11-25"},
+		{"eks-fargate-logging", "Start AWS Fargate logging for your cluster", "https://docs.aws.amazon.com/eks/latest/userguide/fargate-logging.html", "2026-11-25"},
+		{"eks-container-insights-logs", "Fluent Bit Integration in CloudWatch Container Insights for EKS", "https://aws.amazon.com/blogs/containers/fluent-bit-integration-in-cloudwatch-container-insights-for-eks/", "2026-11-25"},
 		{"iam-mfa-self-service", "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the Security credentials page", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage.html", "2026-11-25"},
 		{"iam-last-accessed", "Refine permissions in AWS using last accessed information", "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html", "2026-11-25"},
 		{"ecr-scanning-rules", "Configuring enhanced scanning for images in Amazon ECR", "https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced-enabling.html", "2026-11-25"},

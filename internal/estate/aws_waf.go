@@ -9,6 +9,9 @@ type WebACL struct {
 	DefaultAction Optional[string] `json:"defaultAction,omitzero" cfn:"-"`            // Allow or Block: the name of DefaultAction's member
 	Rules         Optional[[]Rule] `json:"rules,omitzero"`                            // in the order in which they are evaluated
 	Managed       Optional[bool]   `json:"managedByFirewallManager,omitzero" cfn:"-"` // wafv2:GetWebACL: Firewall Manager owns it
+	// MetricName is the web ACL's name in CloudWatch: the dimension WebACL.
+	MetricName               Optional[string] `json:"metricName,omitzero" cfn:"VisibilityConfig.MetricName"`
+	CloudWatchMetricsEnabled Optional[bool]   `json:"cloudWatchMetricsEnabled,omitzero" cfn:"VisibilityConfig.CloudWatchMetricsEnabled"`
 }
 
 // Rule is one rule of a web ACL or rule group. A rule with a group has an

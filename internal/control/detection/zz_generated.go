@@ -6,5 +6,17 @@ import "github.com/eksafe/eksafe/internal/control"
 
 // Controls lists the controls of this package by name.
 var Controls = []*control.Control{
+	alarmHeard,
+	albLogs,
+	appLogs,
 	clusterLogs,
+	errorAlarms,
+	flowLogs,
+	guardDutyEKS,
+	guardDutyFindings,
+	guardDutyOn,
+	guardDutyRouted,
+	logsConsumed,
+	logsProtected,
+	trailOn,
 }

@@ -52,6 +52,9 @@ func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.S
 		case err == nil && out.WebACL != nil:
 			a.DefaultAction = enum(member(out.WebACL.DefaultAction))
 			a.Managed = estate.Known(out.WebACL.ManagedByFirewallManager)
+			if v := out.WebACL.VisibilityConfig; v != nil {
+				a.MetricName, a.CloudWatchMetricsEnabled = opt(v.MetricName), estate.Known(v.CloudWatchMetricsEnabled)
+			}
 			a.Rules = estate.Known(webACLRules(out.WebACL))
 		case err != nil && classify(err) != notFound:
 			r.fail(err, estate.WebACLs.Kind)

@@ -21,6 +21,9 @@ func readWebACL(res *resource) {
 		Scope: p.plain("Scope"),
 		Id:    res.id(),
 		Rules: wafRules(p),
+
+		MetricName:               p.in("VisibilityConfig").text("MetricName"),
+		CloudWatchMetricsEnabled: p.in("VisibilityConfig").bool("CloudWatchMetricsEnabled"),
 	}
 	if action := p.member("DefaultAction"); action != "" {
 		acl.DefaultAction = estate.Known(action)

@@ -251,6 +251,9 @@ func readWebACL(res *resource) {
 		Scope: res.plain("scope"),
 		Id:    res.attr("id"),
 		Rules: wafRules(res),
+
+		MetricName:               res.in("visibility_config").text("metric_name"),
+		CloudWatchMetricsEnabled: res.in("visibility_config").bool("cloudwatch_metrics_enabled"),
 	}
 	if action := actionName(res.in("default_action").member()); action != "" {
 		acl.DefaultAction = estate.Known(action)
