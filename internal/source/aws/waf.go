@@ -57,6 +57,7 @@ func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.S
 			r.fail(err, estate.WebACLs.Kind)
 		}
 	})
+	r.readManagedRules(ctx, waf, scope, acls)
 	put(r, estate.WebACLs, acls)
 
 	var loggings []*estate.WebACLLogging
@@ -82,6 +83,41 @@ func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.S
 	}
 	put(r, estate.WebACLLoggings, loggings)
 	return acls
+}
+
+// readManagedRules reads which rules the managed groups of web ACLs have, each
+// group once.
+func (r *reader) readManagedRules(ctx context.Context, waf wafv2API, scope waftypes.Scope, acls []*estate.WebACL) {
+	type group struct{ vendor, name, version string }
+	users := map[group][]*estate.ManagedRuleGroupStatement{}
+	for _, a := range acls {
+		for _, rule := range a.Rules.Or(nil) {
+			if s := rule.Statement.ManagedRuleGroupStatement; s != nil {
+				g := group{s.VendorName, s.Name, s.Version}
+				users[g] = append(users[g], s)
+			}
+		}
+	}
+	each(ctx, keys(users), func(ctx context.Context, g group) {
+		in := &wafv2.DescribeManagedRuleGroupInput{VendorName: &g.vendor, Name: &g.name, Scope: scope}
+		if g.version != "" {
+			in.VersionName = &g.version
+		}
+		out, err := waf.DescribeManagedRuleGroup(ctx, in)
+		if err != nil {
+			if classify(err) != notFound { // a version may have expired
+				r.blind(err, "rules of managed rule groups")
+			}
+			return
+		}
+		names := []string{}
+		for _, rule := range out.Rules {
+			names = append(names, text(rule.Name))
+		}
+		for _, s := range users[g] {
+			s.Rules = estate.Known(list(names))
+		}
+	})
 }
 
 func (r *reader) readRuleGroups(ctx context.Context, waf wafv2API, scope waftypes.Scope) {
