@@ -12,6 +12,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/control/all"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -49,7 +50,7 @@ func TestEveryDeniedActionIsUnknown(t *testing.T) {
 				}
 				account := *e
 				e.Join(files.Estate)
-				return see(e, account.Sources, now)
+				return see(e, account.Sources, now, nil)
 			}
 			whole := audit(t)
 			for call, n := range tape.Heard() {
@@ -76,7 +77,8 @@ type view struct {
 	blind   map[estate.Kind]string // kinds that could not be read, and why
 }
 
-func see(e *estate.Estate, sources []estate.Source, now time.Time) view {
+// see audits an estate of which sources tell what was read.
+func see(e *estate.Estate, sources []estate.Source, now time.Time, declared *config.Config) view {
 	v := view{results: map[string]control.Result{}, blind: map[estate.Kind]string{}}
 	for _, s := range sources {
 		for _, c := range s.Coverage {
@@ -85,7 +87,7 @@ func see(e *estate.Estate, sources []estate.Source, now time.Time) view {
 			}
 		}
 	}
-	for _, r := range control.Run(trace.New(e), all.All(), now, nil) {
+	for _, r := range control.Run(trace.New(e), all.All(), now, declared) {
 		v.results[r.Control.ID] = r
 	}
 	return v

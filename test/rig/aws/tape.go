@@ -82,7 +82,7 @@ func (t *Tape) Do(r *http.Request) (*http.Response, error) {
 }
 
 func (t *Tape) answer(c *Call) *Answer {
-	key := strings.Join([]string{c.Service, c.Action, c.Region, c.Path, c.Query.Encode(), string(c.Body)}, " ")
+	key := c.key()
 	t.mu.Lock()
 	t.heard[key]++
 	denied, known := t.denied, t.answers[key]
