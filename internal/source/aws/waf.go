@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
@@ -212,16 +211,15 @@ func (r *reader) readAssociations(ctx context.Context, acls []*estate.WebACL) {
 }
 
 func (r *reader) associationsByResource(ctx context.Context, add func(acl, resource string)) error {
+	all := r.listLoadBalancers(ctx)
+	if all.err != nil {
+		return all.err
+	}
 	var arns []string
-	err := pages(ctx, elb.NewDescribeLoadBalancersPaginator(r.sdk.elasticloadbalancingv2, &elb.DescribeLoadBalancersInput{}), func(p *elb.DescribeLoadBalancersOutput) {
-		for _, b := range p.LoadBalancers {
-			if b.Type == elbtypes.LoadBalancerTypeEnumApplication {
-				arns = append(arns, text(b.LoadBalancerArn))
-			}
+	for _, b := range all.items {
+		if b.Type == elbtypes.LoadBalancerTypeEnumApplication {
+			arns = append(arns, text(b.LoadBalancerArn))
 		}
-	})
-	if err != nil {
-		return err
 	}
 	var mu sync.Mutex // guards failure
 	var failure error
