@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	awssdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eksafe/eksafe/internal/cli"
@@ -136,23 +134,36 @@ func start(t *testing.T, shop string) live {
 	l.kube.ApplyFiles(t, files...)
 	l.aws.SeedShop(t, awsrig.ShopOptions{Secure: shop == "secure", ClusterEndpoint: l.kube.URL})
 	if shop == "secure" {
-		l.secureAccount(t)
+		l.surround(t)
 	}
 	l.aws.Setenv(t)
 	t.Setenv("KUBECONFIG", l.kube.Admin)
 	return l
 }
 
-// secureAccount makes the account around the secure shop what one that was
-// secured is: the cluster enforces network policies, the root user has MFA.
-func (l live) secureAccount(t *testing.T) {
+// surround makes what is around the secure shop what it is where somebody cares:
+// the cluster enforces network policies, the root user has MFA.
+func (l live) surround(t *testing.T) {
 	t.Helper()
-	_, err := eks.NewFromConfig(l.aws.Config(t.Context())).CreateAddon(t.Context(), &eks.CreateAddonInput{
-		ClusterName: awssdk.String("shop-prod"), AddonName: awssdk.String("vpc-cni"), ConfigurationValues: awssdk.String(`{"enableNetworkPolicy":"true"}`),
-	})
-	if err != nil {
-		t.Fatalf("adding the VPC CNI: %v", err)
-	}
+	l.kube.Apply(t, `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: aws-node, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: aws-node}}
+  template:
+    metadata: {labels: {k8s-app: aws-node}}
+    spec:
+      hostNetwork: true
+      priorityClassName: system-node-critical
+      containers:
+      - name: aws-node
+        image: 602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon-k8s-cni:v1.20.1-eksbuild.1
+      - name: aws-eks-nodeagent
+        image: 602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon/aws-network-policy-agent:v1.2.4-eksbuild.1
+        args: [--enable-network-policy=true]
+        securityContext: {privileged: true}
+`)
 	l.aws.Override("iam", "GetAccountSummary", func(*awsrig.Call) *awsrig.Answer {
 		return &awsrig.Answer{Status: http.StatusOK, Header: http.Header{}, Body: []byte(`<GetAccountSummaryResponse><GetAccountSummaryResult><SummaryMap>` +
 			`<entry><key>AccountMFAEnabled</key><value>1</value></entry><entry><key>AccountAccessKeysPresent</key><value>0</value></entry></SummaryMap></GetAccountSummaryResult></GetAccountSummaryResponse>`)}
