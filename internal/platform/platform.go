@@ -132,3 +132,14 @@ var namespaces = []string{
 // Namespace reports whether the platform's workloads stand in the namespace,
 // and not those of an application.
 func Namespace(name string) bool { return slices.Contains(namespaces, name) }
+
+// discovery are roles that Kubernetes itself binds to all service accounts.
+var discovery = []string{
+	"system:service-account-issuer-discovery", // the keys with which their tokens are checked
+	"system:cluster-trust-bundle-discovery",   // the certificates that they may trust
+}
+
+// Discovery reports whether a cluster role is one that Kubernetes itself gives
+// to every service account, by a binding of the same name: with it they read
+// what is public in the cluster.
+func Discovery(role string) bool { return slices.Contains(discovery, role) }

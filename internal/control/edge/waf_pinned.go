@@ -17,7 +17,8 @@ var wafPinned = &control.Control{
 	Serves:   []string{"S20", "S29"},
 	Since:    "0.1.0",
 	Check: control.Traced(ingressBalancers, (*trace.LoadBalancer).Place, judgePinned, estate.Ingresses.Kind).
-		Helped(estate.IngressClasses.Kind, estate.IngressClassParameters.Kind),
+		Helped(estate.IngressClasses.Kind, estate.IngressClassParameters.Kind).
+		Helped(estate.WebACLs.Kind, estate.WebACLAssociations.Kind), // say which web ACL there is to swap
 }
 
 // ingressBalancers returns the ALBs that Ingresses ask for.

@@ -2,15 +2,13 @@ package aws
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/source/awsfact"
 )
 
 // readAccess reads who is let into the chosen clusters.
@@ -119,40 +117,12 @@ func (r *reader) addon(a *ekstypes.Addon) *estate.Addon {
 	if out.AddonName != "vpc-cni" {
 		return out
 	}
-	policy, mode, ok := networkConfiguration(text(a.ConfigurationValues))
+	facts, ok := awsfact.ReadAddon(text(a.ConfigurationValues))
 	if !ok {
-		r.problem("reading the configuration of the add-on vpc-cni: it is neither JSON nor YAML", "")
-		return out
+		r.problem("reading the configuration of the add-on vpc-cni: it is not as its schema says", "")
 	}
-	out.EnableNetworkPolicy, out.PodSecurityGroupEnforcingMode = estate.Known(policy), estate.Known(mode)
+	out.EnableNetworkPolicy, out.PodSecurityGroupEnforcingMode = facts.EnableNetworkPolicy, facts.PodSecurityGroupEnforcingMode
 	return out
-}
-
-// maxConfiguration bounds what is parsed of an add-on's configuration.
-const maxConfiguration = 64 << 10
-
-// networkConfiguration takes from vpc-cni's configuration what is judged. The
-// rest, which may be anything, goes no further.
-func networkConfiguration(values string) (enabled bool, mode string, ok bool) {
-	var v struct {
-		EnableNetworkPolicy any            `json:"enableNetworkPolicy" yaml:"enableNetworkPolicy"`
-		Env                 map[string]any `json:"env" yaml:"env"`
-	}
-	if len(values) > maxConfiguration {
-		return false, "", false
-	}
-	if values != "" && json.Unmarshal([]byte(values), &v) != nil && yaml.Unmarshal([]byte(values), &v) != nil {
-		return false, "", false
-	}
-	switch m := v.Env["POD_SECURITY_GROUP_ENFORCING_MODE"].(type) {
-	case string:
-		mode = m
-	case nil:
-	default:
-		return false, "", false
-	}
-	// The schema of the add-on has a string here, its chart a boolean.
-	return fmt.Sprint(v.EnableNetworkPolicy) == "true", mode, true
 }
 
 // readPodIdentities reads which service accounts of the chosen clusters have

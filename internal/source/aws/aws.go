@@ -22,6 +22,7 @@ import (
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eksafe/eksafe/internal/estate"
@@ -233,6 +234,7 @@ type reader struct {
 	authorization shared[*authorization]
 	report        shared[*credentialReport]
 	registry      shared[*registry]
+	balancers     shared[listed[elbtypes.LoadBalancer]]
 
 	mu       sync.Mutex // guards estate, failures and problems
 	estate   estate.Estate

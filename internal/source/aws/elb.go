@@ -20,14 +20,29 @@ import (
 // tagsAtOnce is how many resources one DescribeTags call takes.
 const tagsAtOnce = 20
 
-func (r *reader) readLoadBalancers(ctx context.Context) {
-	var balancers []*estate.LoadBalancer
-	err := pages(ctx, elb.NewDescribeLoadBalancersPaginator(r.sdk.elasticloadbalancingv2, &elb.DescribeLoadBalancersInput{}), func(p *elb.DescribeLoadBalancersOutput) {
-		for i := range p.LoadBalancers {
-			balancers = append(balancers, loadBalancer(&p.LoadBalancers[i]))
-		}
+// A listed is what a list gave that several parts need, and how it ended.
+type listed[T any] struct {
+	items []T
+	err   error
+}
+
+// listLoadBalancers lists the load balancers of the second generation.
+func (r *reader) listLoadBalancers(ctx context.Context) listed[elbtypes.LoadBalancer] {
+	return r.balancers.get(func() (out listed[elbtypes.LoadBalancer]) {
+		out.err = pages(ctx, elb.NewDescribeLoadBalancersPaginator(r.sdk.elasticloadbalancingv2, &elb.DescribeLoadBalancersInput{}), func(p *elb.DescribeLoadBalancersOutput) {
+			out.items = append(out.items, p.LoadBalancers...)
+		})
+		return out
 	})
-	if err != nil {
+}
+
+func (r *reader) readLoadBalancers(ctx context.Context) {
+	all := r.listLoadBalancers(ctx)
+	var balancers []*estate.LoadBalancer
+	for i := range all.items {
+		balancers = append(balancers, loadBalancer(&all.items[i]))
+	}
+	if err := all.err; err != nil {
 		r.fail(err, estate.LoadBalancers.Kind, estate.Listeners.Kind, estate.ListenerRules.Kind)
 	}
 

@@ -441,28 +441,19 @@ func TestAccessEntries(t *testing.T) {
 }
 
 func TestAddonConfiguration(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "false \"\" true",
-		`{"enableNetworkPolicy":"true","env":{"POD_SECURITY_GROUP_ENFORCING_MODE":"strict","X":"canary"}}`: `true "strict" true`,
-		"enableNetworkPolicy: true\nenv: {AWS_VPC_K8S_CNI_LOGLEVEL: DEBUG}":                                `true "" true`,
-		`{"enableNetworkPolicy":false}`:           `false "" true`,
-		"{\t\"enableNetworkPolicy\":\t\"false\"}": `false "" true`,
-		"env: [a]": `false "" false`,
-		"env: {POD_SECURITY_GROUP_ENFORCING_MODE: {a: b}}": `false "" false`,
-		"\x00":                                  `false "" false`,
-		strings.Repeat("a", maxConfiguration+1): `false "" false`,
-	} {
-		enabled, mode, ok := networkConfiguration(in)
-		if got := strconv.FormatBool(enabled) + " " + strconv.Quote(mode) + " " + strconv.FormatBool(ok); got != want {
-			t.Errorf("%.60q gives %s, want %s", in, got, want)
-		}
+	r := readerOf(nil)
+	a := r.addon(&ekstypes.Addon{AddonName: awssdk.String("vpc-cni"), ConfigurationValues: awssdk.String("enableNetworkPolicy: 'true'\nenv: {X: canary}")})
+	if a.EnableNetworkPolicy != estate.Known(true) || a.PodSecurityGroupEnforcingMode != estate.Known("") {
+		t.Errorf("got %+v", a)
 	}
-}
-
-func FuzzAddonConfiguration(f *testing.F) {
-	f.Add(`{"enableNetworkPolicy":"true"}`)
-	f.Add("env: &a {b: *a}")
-	f.Fuzz(func(t *testing.T, in string) { networkConfiguration(in) })
+	a = r.addon(&ekstypes.Addon{AddonName: awssdk.String("vpc-cni"), ConfigurationValues: awssdk.String("env: [canary]")})
+	if !a.EnableNetworkPolicy.IsZero() || !a.PodSecurityGroupEnforcingMode.IsZero() {
+		t.Errorf("got %+v", a)
+	}
+	want := []estate.Problem{{What: "reading the configuration of the add-on vpc-cni: it is not as its schema says"}}
+	if got := r.result().Sources[0].Problems; !slices.Equal(got, want) {
+		t.Errorf("problems are %v", got)
+	}
 }
 
 func FuzzCredentialReport(f *testing.F) {

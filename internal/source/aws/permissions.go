@@ -61,6 +61,7 @@ var baseCalls = []Call{
 
 	{"WAFV2", "ListWebACLs", "wafv2:ListWebACLs", kindsOf("WebACL", "WebACLAssociation")},
 	{"WAFV2", "GetWebACL", "wafv2:GetWebACL", kindsOf("WebACL")},
+	{"WAFV2", "DescribeManagedRuleGroup", "wafv2:DescribeManagedRuleGroup", kindsOf("WebACL")},
 	{"WAFV2", "ListResourcesForWebACL", "wafv2:ListResourcesForWebACL", kindsOf("WebACLAssociation")},
 	{"WAFV2", "GetWebACLForResource", "wafv2:GetWebACLForResource", kindsOf("WebACLAssociation")},
 	{"WAFV2", "ListLoggingConfigurations", "wafv2:ListLoggingConfigurations", kindsOf("WebACLLogging")},
@@ -138,8 +139,8 @@ func PolicyDocument() ([]byte, error) {
 	}{"2012-10-17", statements}, "", "  ")
 }
 
-func keys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
+func keys[K comparable, V any](m map[K]V) []K {
+	out := make([]K, 0, len(m))
 	for k := range m {
 		out = append(out, k)
 	}

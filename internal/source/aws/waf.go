@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
@@ -60,6 +59,7 @@ func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.S
 			r.fail(err, estate.WebACLs.Kind)
 		}
 	})
+	r.readManagedRules(ctx, waf, scope, acls)
 	put(r, estate.WebACLs, acls)
 
 	var loggings []*estate.WebACLLogging
@@ -85,6 +85,41 @@ func (r *reader) readWebACLs(ctx context.Context, waf wafv2API, scope waftypes.S
 	}
 	put(r, estate.WebACLLoggings, loggings)
 	return acls
+}
+
+// readManagedRules reads which rules the managed groups of web ACLs have, each
+// group once.
+func (r *reader) readManagedRules(ctx context.Context, waf wafv2API, scope waftypes.Scope, acls []*estate.WebACL) {
+	type group struct{ vendor, name, version string }
+	users := map[group][]*estate.ManagedRuleGroupStatement{}
+	for _, a := range acls {
+		for _, rule := range a.Rules.Or(nil) {
+			if s := rule.Statement.ManagedRuleGroupStatement; s != nil {
+				g := group{s.VendorName, s.Name, s.Version}
+				users[g] = append(users[g], s)
+			}
+		}
+	}
+	each(ctx, keys(users), func(ctx context.Context, g group) {
+		in := &wafv2.DescribeManagedRuleGroupInput{VendorName: &g.vendor, Name: &g.name, Scope: scope}
+		if g.version != "" {
+			in.VersionName = &g.version
+		}
+		out, err := waf.DescribeManagedRuleGroup(ctx, in)
+		if err != nil {
+			if classify(err) != notFound { // a version may have expired
+				r.blind(err, "rules of managed rule groups")
+			}
+			return
+		}
+		names := []string{}
+		for _, rule := range out.Rules {
+			names = append(names, text(rule.Name))
+		}
+		for _, s := range users[g] {
+			s.Rules = estate.Known(list(names))
+		}
+	})
 }
 
 func (r *reader) readRuleGroups(ctx context.Context, waf wafv2API, scope waftypes.Scope) {
@@ -179,16 +214,15 @@ func (r *reader) readAssociations(ctx context.Context, acls []*estate.WebACL) {
 }
 
 func (r *reader) associationsByResource(ctx context.Context, add func(acl, resource string)) error {
+	all := r.listLoadBalancers(ctx)
+	if all.err != nil {
+		return all.err
+	}
 	var arns []string
-	err := pages(ctx, elb.NewDescribeLoadBalancersPaginator(r.sdk.elasticloadbalancingv2, &elb.DescribeLoadBalancersInput{}), func(p *elb.DescribeLoadBalancersOutput) {
-		for _, b := range p.LoadBalancers {
-			if b.Type == elbtypes.LoadBalancerTypeEnumApplication {
-				arns = append(arns, text(b.LoadBalancerArn))
-			}
+	for _, b := range all.items {
+		if b.Type == elbtypes.LoadBalancerTypeEnumApplication {
+			arns = append(arns, text(b.LoadBalancerArn))
 		}
-	})
-	if err != nil {
-		return err
 	}
 	var mu sync.Mutex // guards failure
 	var failure error

@@ -10,6 +10,7 @@ import (
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/source/awsfact"
 )
 
 // webACLRules lists the rules as they are evaluated: Firewall Manager's first
@@ -101,6 +102,7 @@ func statement(s *waftypes.Statement) estate.Statement {
 			Limit:               int(awssdk.ToInt64(b.Limit)),
 			EvaluationWindowSec: int(b.EvaluationWindowSec),
 			AggregateKeyType:    string(b.AggregateKeyType),
+			CustomKeys:          customKeys(b.CustomKeys),
 			ScopeDownStatement:  scopeDown(b.ScopeDownStatement),
 		}
 	case "GeoMatchStatement":
@@ -119,6 +121,14 @@ func statement(s *waftypes.Statement) estate.Statement {
 		out.NotStatement = &estate.NotStatement{Statement: statement(s.NotStatement.Statement)}
 	default:
 		out.Other = cmp.Or(name, "unknown")
+	}
+	return out
+}
+
+func customKeys(in []waftypes.RateBasedStatementCustomKey) []string {
+	var out []string
+	for i := range in {
+		out = append(out, cmp.Or(member(&in[i]), "unknown"))
 	}
 	return out
 }
@@ -161,35 +171,17 @@ func byteMatch(b *waftypes.ByteMatchStatement) *estate.ByteMatchStatement {
 	out := &estate.ByteMatchStatement{
 		FieldToMatch:         member(b.FieldToMatch),
 		PositionalConstraint: string(b.PositionalConstraint),
-		MatchesAll:           matchesAll(b),
 	}
+	var transformations []string
+	for _, t := range b.TextTransformations {
+		transformations = append(transformations, string(t.Type))
+	}
+	// The text that it looks for goes no further.
+	out.MatchesAll = awsfact.MatchesAll(out.FieldToMatch, out.PositionalConstraint, string(b.SearchString), transformations)
 	if b.FieldToMatch != nil && b.FieldToMatch.SingleHeader != nil {
 		out.Header = strings.ToLower(text(b.FieldToMatch.SingleHeader.Name))
 	}
 	return out
-}
-
-// harmless are the transformations that leave a path its first slash.
-var harmless = []waftypes.TextTransformationType{
-	waftypes.TextTransformationTypeNone, waftypes.TextTransformationTypeLowercase, waftypes.TextTransformationTypeUrlDecode,
-	waftypes.TextTransformationTypeUrlDecodeUni, waftypes.TextTransformationTypeHtmlEntityDecode, waftypes.TextTransformationTypeCompressWhiteSpace,
-	waftypes.TextTransformationTypeNormalizePath, waftypes.TextTransformationTypeRemoveNulls, waftypes.TextTransformationTypeReplaceNulls,
-}
-
-// matchesAll reports whether every request matches. It looks at the text, which
-// is not kept.
-func matchesAll(b *waftypes.ByteMatchStatement) bool {
-	switch b.PositionalConstraint {
-	case waftypes.PositionalConstraintContains, waftypes.PositionalConstraintStartsWith, waftypes.PositionalConstraintEndsWith:
-	default:
-		return false // these texts are a whole field, or a word
-	}
-	if len(b.SearchString) == 0 {
-		return true
-	}
-	return string(b.SearchString) == "/" && b.PositionalConstraint != waftypes.PositionalConstraintEndsWith &&
-		b.FieldToMatch != nil && b.FieldToMatch.UriPath != nil &&
-		!slices.ContainsFunc(b.TextTransformations, func(t waftypes.TextTransformation) bool { return !slices.Contains(harmless, t.Type) })
 }
 
 func redactedFields(in []waftypes.FieldToMatch) []string {
@@ -204,56 +196,21 @@ func redactedFields(in []waftypes.FieldToMatch) []string {
 	return list(out)
 }
 
-// A share says how many of the blocked requests a logging filter catches.
-type share int
-
-const (
-	none share = iota
-	some       // or all: it depends on the request
-	all
-)
-
-// keepsBlocked reports whether a logging filter leaves blocked requests in the
-// log. Where one filter keeps and another drops them, AWS does not say which
-// wins, and neither do we.
 func keepsBlocked(f *waftypes.LoggingFilter) estate.Optional[bool] {
 	if f == nil {
-		return estate.Known(true)
+		return awsfact.KeepsBlocked("", nil)
 	}
-	keep, drop := none, none
+	var filters []awsfact.LogFilter
 	for _, x := range f.Filters {
-		if x.Behavior == waftypes.FilterBehaviorDrop {
-			drop = max(drop, blockedShare(x))
-		} else {
-			keep = max(keep, blockedShare(x))
+		filter := awsfact.LogFilter{Behavior: string(x.Behavior), Requirement: string(x.Requirement)}
+		for _, c := range x.Conditions {
+			if c.ActionCondition != nil {
+				filter.Actions = append(filter.Actions, string(c.ActionCondition.Action))
+			} else {
+				filter.Labels = true
+			}
 		}
+		filters = append(filters, filter)
 	}
-	switch {
-	case drop == none:
-		return estate.Known(keep == all || f.DefaultBehavior == waftypes.FilterBehaviorKeep)
-	case keep == none && (drop == all || f.DefaultBehavior == waftypes.FilterBehaviorDrop):
-		return estate.Known(false)
-	}
-	return estate.Optional[bool]{}
-}
-
-func blockedShare(f waftypes.Filter) share {
-	var shares []share
-	for _, c := range f.Conditions {
-		switch {
-		case c.ActionCondition != nil && c.ActionCondition.Action == waftypes.ActionValueBlock:
-			shares = append(shares, all)
-		case c.ActionCondition != nil && c.ActionCondition.Action == waftypes.ActionValueAllow:
-			shares = append(shares, none)
-		default: // a blocked request has labels, and may have been counted before
-			shares = append(shares, some)
-		}
-	}
-	switch {
-	case len(shares) == 0:
-		return none
-	case f.Requirement == waftypes.FilterRequirementMeetsAll:
-		return slices.Min(shares)
-	}
-	return slices.Max(shares)
+	return awsfact.KeepsBlocked(string(f.DefaultBehavior), filters)
 }

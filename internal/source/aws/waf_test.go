@@ -1,11 +1,16 @@
 package aws
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	"github.com/google/go-cmp/cmp"
 
@@ -38,7 +43,8 @@ func TestWebACLRules(t *testing.T) {
 				secret,
 			}}}},
 			{Name: awssdk.String("rate"), Priority: 1, Action: block, Statement: &waftypes.Statement{RateBasedStatement: &waftypes.RateBasedStatement{
-				Limit: awssdk.Int64(2000), AggregateKeyType: waftypes.RateBasedStatementAggregateKeyTypeIp, ScopeDownStatement: &secret,
+				Limit: awssdk.Int64(2000), AggregateKeyType: waftypes.RateBasedStatementAggregateKeyTypeCustomKeys, ScopeDownStatement: &secret,
+				CustomKeys: []waftypes.RateBasedStatementCustomKey{{IP: &waftypes.RateLimitIP{}}, {Header: &waftypes.RateLimitHeader{Name: awssdk.String("x-canary-header")}}, {}},
 			}}},
 			{Name: awssdk.String("own"), Priority: 0, OverrideAction: &waftypes.OverrideAction{None: &waftypes.NoneAction{}}, Statement: &waftypes.Statement{
 				RuleGroupReferenceStatement: &waftypes.RuleGroupReferenceStatement{
@@ -56,7 +62,7 @@ func TestWebACLRules(t *testing.T) {
 		{Name: "own", OverrideAction: "None", Statement: estate.Statement{RuleGroupReferenceStatement: &estate.RuleGroupReferenceStatement{
 			Arn: "arn:group", ExcludedRules: []string{"a", "b"}, RuleActionOverrides: []estate.RuleActionOverride{{Name: "c", ActionToUse: "Captcha"}, {Name: "z", ActionToUse: "Allow"}},
 		}}},
-		{Name: "rate", Priority: 1, Action: "Block", Statement: estate.Statement{RateBasedStatement: &estate.RateBasedStatement{Limit: 2000, AggregateKeyType: "IP", ScopeDownStatement: &match}}},
+		{Name: "rate", Priority: 1, Action: "Block", Statement: estate.Statement{RateBasedStatement: &estate.RateBasedStatement{Limit: 2000, AggregateKeyType: "CUSTOM_KEYS", CustomKeys: []string{"IP", "Header", "unknown"}, ScopeDownStatement: &match}}},
 		{Name: "not from us", Priority: 2, Action: "Block", Statement: estate.Statement{AndStatement: &estate.Statements{Statements: []estate.Statement{
 			{NotStatement: &estate.NotStatement{Statement: estate.Statement{OrStatement: &estate.Statements{Statements: []estate.Statement{
 				{IPSetReferenceStatement: &estate.IPSetReferenceStatement{Arn: "arn:office", ForwardedHeader: "X-Forwarded-For"}},
@@ -68,7 +74,7 @@ func TestWebACLRules(t *testing.T) {
 		{Name: "new", Priority: 4, Statement: estate.Statement{Other: "unknown"}},
 		{Name: "fms-last", OverrideAction: "Count", FirewallManager: "last"},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(estate.Optional[[]string]{})); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
 	data, err := json.Marshal(got)
@@ -77,68 +83,22 @@ func TestWebACLRules(t *testing.T) {
 	}
 }
 
-func TestMatchesAll(t *testing.T) {
-	path, query := &waftypes.FieldToMatch{UriPath: &waftypes.UriPath{}}, &waftypes.FieldToMatch{QueryString: &waftypes.QueryString{}}
-	for name, c := range map[string]struct {
-		field          *waftypes.FieldToMatch
-		constraint     waftypes.PositionalConstraint
-		search         string
-		transformation waftypes.TextTransformationType
-		want           bool
-	}{
-		"a path starts with a slash":          {path, "STARTS_WITH", "/", "NONE", true},
-		"a path contains a slash":             {path, "CONTAINS", "/", "LOWERCASE", true},
-		"not every path ends with one":        {path, "ENDS_WITH", "/", "NONE", false},
-		"nor is one":                          {path, "EXACTLY", "/", "NONE", false},
-		"a path that is decoded":              {path, "STARTS_WITH", "/", "BASE64_DECODE", false},
-		"a query contains nothing":            {query, "CONTAINS", "", "NONE", true},
-		"a query starts with nothing":         {query, "STARTS_WITH", "", "MD5", true},
-		"a query that is nothing is rare":     {query, "EXACTLY", "", "NONE", false},
-		"a query need not start with a slash": {query, "STARTS_WITH", "/", "NONE", false},
-		"one path":                            {path, "STARTS_WITH", "/admin", "NONE", false},
-	} {
-		got := matchesAll(&waftypes.ByteMatchStatement{
-			FieldToMatch: c.field, PositionalConstraint: c.constraint, SearchString: []byte(c.search),
-			TextTransformations: []waftypes.TextTransformation{{Type: c.transformation}},
-		})
-		if got != c.want {
-			t.Errorf("%s: got %v", name, got)
-		}
-	}
-}
-
 func TestKeepsBlocked(t *testing.T) {
-	filter := func(behavior waftypes.FilterBehavior, requirement waftypes.FilterRequirement, conditions ...string) waftypes.Filter {
-		f := waftypes.Filter{Behavior: behavior, Requirement: requirement}
-		for _, c := range conditions {
-			if strings.Contains(c, ":") {
-				f.Conditions = append(f.Conditions, waftypes.Condition{LabelNameCondition: &waftypes.LabelNameCondition{LabelName: &c}})
-			} else {
-				f.Conditions = append(f.Conditions, waftypes.Condition{ActionCondition: &waftypes.ActionCondition{Action: waftypes.ActionValue(c)}})
-			}
-		}
-		return f
+	block := waftypes.Condition{ActionCondition: &waftypes.ActionCondition{Action: waftypes.ActionValueBlock}}
+	label := waftypes.Condition{LabelNameCondition: &waftypes.LabelNameCondition{LabelName: awssdk.String("bot:x")}}
+	filter := func(conditions ...waftypes.Condition) *waftypes.LoggingFilter {
+		return &waftypes.LoggingFilter{DefaultBehavior: "DROP", Filters: []waftypes.Filter{{Behavior: "KEEP", Requirement: "MEETS_ALL", Conditions: conditions}}}
 	}
 	for name, c := range map[string]struct {
 		filter *waftypes.LoggingFilter
-		want   string
+		want   bool
 	}{
-		"no filter":               {nil, "true"},
-		"keeps blocked alone":     {&waftypes.LoggingFilter{DefaultBehavior: "DROP", Filters: []waftypes.Filter{filter("KEEP", "MEETS_ANY", "BLOCK", "COUNT")}}, "true"},
-		"drops allowed":           {&waftypes.LoggingFilter{DefaultBehavior: "KEEP", Filters: []waftypes.Filter{filter("DROP", "MEETS_ANY", "ALLOW")}}, "true"},
-		"drops blocked":           {&waftypes.LoggingFilter{DefaultBehavior: "KEEP", Filters: []waftypes.Filter{filter("DROP", "MEETS_ALL", "BLOCK")}}, "false"},
-		"keeps counted alone":     {&waftypes.LoggingFilter{DefaultBehavior: "DROP", Filters: []waftypes.Filter{filter("KEEP", "MEETS_ANY", "COUNT")}}, "false"},
-		"keeps labelled blocked":  {&waftypes.LoggingFilter{DefaultBehavior: "DROP", Filters: []waftypes.Filter{filter("KEEP", "MEETS_ALL", "BLOCK", "bot:x")}}, "false"},
-		"drops labelled":          {&waftypes.LoggingFilter{DefaultBehavior: "KEEP", Filters: []waftypes.Filter{filter("DROP", "MEETS_ANY", "bot:x")}}, "unknown"},
-		"allowed with a label":    {&waftypes.LoggingFilter{DefaultBehavior: "KEEP", Filters: []waftypes.Filter{filter("DROP", "MEETS_ALL", "ALLOW", "bot:x")}}, "true"},
-		"one keeps, one drops it": {&waftypes.LoggingFilter{DefaultBehavior: "KEEP", Filters: []waftypes.Filter{filter("KEEP", "MEETS_ANY", "BLOCK"), filter("DROP", "MEETS_ANY", "BLOCK")}}, "unknown"},
+		"no filter":              {nil, true},
+		"keeps blocked":          {filter(block), true},
+		"keeps labelled blocked": {filter(block, label), false},
 	} {
-		got := "unknown"
-		if kept, known := keepsBlocked(c.filter).Get(); known {
-			got = map[bool]string{true: "true", false: "false"}[kept]
-		}
-		if got != c.want {
-			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		if got := keepsBlocked(c.filter); got != estate.Known(c.want) {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
 }
@@ -150,5 +110,69 @@ func TestRedactedFields(t *testing.T) {
 	})
 	if diff := cmp.Diff([]string{"Method", "QueryString", "UriPath", "header:authorization", "unknown"}, got); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+}
+
+// fakeManaged knows the rules of managed groups.
+type fakeManaged struct {
+	wafv2API
+	deny bool
+
+	mu    sync.Mutex // guards asked
+	asked []string
+}
+
+func (f *fakeManaged) DescribeManagedRuleGroup(_ context.Context, in *wafv2.DescribeManagedRuleGroupInput, _ ...func(*wafv2.Options)) (*wafv2.DescribeManagedRuleGroupOutput, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, fmt.Sprintf("%s %s %s %s", in.Scope, *in.VendorName, *in.Name, awssdk.ToString(in.VersionName)))
+	if f.deny {
+		return nil, refused("WAFV2", "DescribeManagedRuleGroup", "AccessDeniedException")
+	}
+	return &wafv2.DescribeManagedRuleGroupOutput{Rules: []waftypes.RuleSummary{{Name: awssdk.String("b")}, {Name: awssdk.String("a " + awssdk.ToString(in.VersionName))}}}, nil
+}
+
+func TestManagedRules(t *testing.T) {
+	using := func(versions ...string) *estate.WebACL {
+		var rules []estate.Rule
+		for _, v := range versions {
+			rules = append(rules, estate.Rule{Statement: estate.Statement{ManagedRuleGroupStatement: &estate.ManagedRuleGroupStatement{VendorName: "AWS", Name: "Common", Version: v}}})
+		}
+		return &estate.WebACL{Rules: estate.Known(rules)}
+	}
+	rulesOf := func(acls []*estate.WebACL) string {
+		var out []string
+		for _, a := range acls {
+			for _, r := range a.Rules.Or(nil) {
+				rules, known := r.Statement.ManagedRuleGroupStatement.Rules.Get()
+				out = append(out, fmt.Sprintf("%q %v", rules, known))
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	for name, c := range map[string]struct {
+		deny     bool
+		want     string
+		problems int
+	}{
+		"read":   {false, `["a 1" "b"] true, ["a " "b"] true, ["a 1" "b"] true`, 0},
+		"denied": {true, `[] false, [] false, [] false`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := &fakeManaged{deny: c.deny}
+			r := readerOf(&clients{wafv2: api})
+			acls := []*estate.WebACL{using("1", ""), {}, using("1")}
+			r.readManagedRules(t.Context(), api, waftypes.ScopeRegional, acls)
+			slices.Sort(api.asked)
+			if want := []string{"REGIONAL AWS Common ", "REGIONAL AWS Common 1"}; !slices.Equal(api.asked, want) {
+				t.Errorf("asked for %q, want %q", api.asked, want)
+			}
+			if got := rulesOf(acls); got != c.want {
+				t.Errorf("rules are %s, want %s", got, c.want)
+			}
+			if got := r.result().Sources[0].Problems; len(got) != c.problems {
+				t.Errorf("problems are %v", got)
+			}
+		})
 	}
 }

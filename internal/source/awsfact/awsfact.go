@@ -5,6 +5,7 @@
 package awsfact
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,40 +25,65 @@ type Addon struct {
 }
 
 // ReadAddon reads the ConfigurationValues of an add-on, which are JSON or YAML.
-// What they do not say has its default; text that cannot be read leaves both
-// unknown.
-func ReadAddon(configurationValues string) Addon {
+// What they do not say has its default. What they say in no way that the add-on
+// understands stays unknown, and is not ok.
+func ReadAddon(configurationValues string) (a Addon, ok bool) {
 	if len(configurationValues) > maxText {
-		return Addon{}
+		return Addon{}, false
 	}
 	var config struct {
-		EnableNetworkPolicy yaml.Node            `yaml:"enableNetworkPolicy"`
-		Env                 map[string]yaml.Node `yaml:"env"`
+		EnableNetworkPolicy any            `json:"enableNetworkPolicy" yaml:"enableNetworkPolicy"`
+		Env                 map[string]any `json:"env" yaml:"env"`
 	}
-	if err := yaml.Unmarshal([]byte(configurationValues), &config); err != nil {
-		return Addon{}
+	// JSON may be no YAML: a tab indents one and not the other.
+	if json.Unmarshal([]byte(configurationValues), &config) != nil && yaml.Unmarshal([]byte(configurationValues), &config) != nil {
+		return Addon{}, false
 	}
-	mode := config.Env["POD_SECURITY_GROUP_ENFORCING_MODE"]
-	out := Addon{PodSecurityGroupEnforcingMode: estate.Known(mode.Value)}
-	switch on, err := strconv.ParseBool(config.EnableNetworkPolicy.Value); {
-	case config.EnableNetworkPolicy.IsZero():
-		out.EnableNetworkPolicy = estate.Known(false)
-	case err == nil:
-		out.EnableNetworkPolicy = estate.Known(on)
+	ok = true
+	switch mode := config.Env["POD_SECURITY_GROUP_ENFORCING_MODE"].(type) {
+	case nil:
+		a.PodSecurityGroupEnforcingMode = estate.Known("")
+	case string:
+		a.PodSecurityGroupEnforcingMode = estate.Known(mode)
+	default:
+		ok = false
 	}
-	return out
+	switch on := config.EnableNetworkPolicy.(type) {
+	case nil:
+		a.EnableNetworkPolicy = estate.Known(false)
+	case bool: // of the chart
+		a.EnableNetworkPolicy = estate.Known(on)
+	case string: // of the add-on's schema
+		parsed, err := strconv.ParseBool(on)
+		if err != nil {
+			return a, false
+		}
+		a.EnableNetworkPolicy = estate.Known(parsed)
+	default:
+		ok = false
+	}
+	return a, ok
+}
+
+// harmless are the transformations that leave a path its first slash.
+var harmless = []string{
+	"NONE", "LOWERCASE", "URL_DECODE", "URL_DECODE_UNI", "HTML_ENTITY_DECODE", "COMPRESS_WHITE_SPACE",
+	"NORMALIZE_PATH", "REMOVE_NULLS", "REPLACE_NULLS",
 }
 
 // MatchesAll reports whether a byte match of AWS WAF matches every request.
-// Every path begins with a slash.
-func MatchesAll(fieldToMatch, positionalConstraint, search string) bool {
+// Every path begins with a slash, unless a transformation takes it away.
+func MatchesAll(fieldToMatch, positionalConstraint, search string, transformations []string) bool {
 	switch positionalConstraint {
-	case "STARTS_WITH", "CONTAINS":
-		return search == "" || fieldToMatch == "UriPath" && search == "/"
-	case "ENDS_WITH":
-		return search == ""
+	case "STARTS_WITH", "CONTAINS", "ENDS_WITH":
+	default:
+		return false // these texts are a whole field, or a word
 	}
-	return false
+	if search == "" {
+		return true
+	}
+	return search == "/" && fieldToMatch == "UriPath" && positionalConstraint != "ENDS_WITH" &&
+		!slices.ContainsFunc(transformations, func(t string) bool { return !slices.Contains(harmless, t) })
 }
 
 // A LogFilter is one filter of the logging of a web ACL. Actions are those of
@@ -69,44 +95,57 @@ type LogFilter struct {
 	Labels      bool
 }
 
-// KeepsBlocked says whether requests that were blocked are logged. The first
-// filter that a request meets decides, then the default behaviour; without
-// filters everything is kept. It is unknown where labels decide.
+// A share says how many of the blocked requests a filter catches.
+type share int
+
+const (
+	none share = iota
+	some       // or all: it depends on the request
+	every
+)
+
+// KeepsBlocked says whether requests that were blocked are logged; without
+// filters everything is. Where one filter keeps and another drops them, AWS
+// does not say which wins, and neither do we.
 func KeepsBlocked(defaultBehavior string, filters []LogFilter) estate.Optional[bool] {
-	kept, dropped := false, false // what may happen to a blocked request
-	decide := func(behavior string) {
-		kept, dropped = kept || behavior != "DROP", dropped || behavior == "DROP"
-	}
+	keep, drop := none, none
 	for _, f := range filters {
-		meets, may := f.meets()
-		if may {
-			decide(f.Behavior)
-		}
-		if meets {
-			break
+		if f.Behavior == "DROP" {
+			drop = max(drop, f.blocked())
+		} else {
+			keep = max(keep, f.blocked())
 		}
 	}
-	if !slices.ContainsFunc(filters, func(f LogFilter) bool { meets, _ := f.meets(); return meets }) {
-		decide(defaultBehavior)
+	switch {
+	case drop == none:
+		return estate.Known(keep == every || defaultBehavior != "DROP")
+	case keep == none && (drop == every || defaultBehavior == "DROP"):
+		return estate.Known(false)
 	}
-	if kept && dropped {
-		return estate.Optional[bool]{}
-	}
-	return estate.Known(kept)
+	return estate.Optional[bool]{}
 }
 
-// meets reports whether every blocked request meets the filter, and whether one
-// may.
-func (f LogFilter) meets() (every, some bool) {
-	isBlock := func(a string) bool { return strings.EqualFold(a, "BLOCK") }
-	if f.Requirement == "MEETS_ANY" {
-		every = slices.ContainsFunc(f.Actions, isBlock)
-		return every, every || f.Labels
+// blocked returns how many of the blocked requests the filter catches.
+func (f LogFilter) blocked() share {
+	var shares []share
+	if f.Labels {
+		shares = append(shares, some)
 	}
 	for _, a := range f.Actions {
-		if !isBlock(a) {
-			return false, false
+		switch strings.ToUpper(a) {
+		case "BLOCK":
+			shares = append(shares, every)
+		case "ALLOW":
+			shares = append(shares, none)
+		default: // a blocked request may have been counted before
+			shares = append(shares, some)
 		}
 	}
-	return !f.Labels, true
+	switch {
+	case len(shares) == 0:
+		return none
+	case f.Requirement == "MEETS_ALL":
+		return slices.Min(shares)
+	}
+	return slices.Max(shares)
 }

@@ -24,12 +24,18 @@ func TestReadAddon(t *testing.T) {
 		`{"enableNetworkPolicy":"true"}`: `true ""`,
 		`{"enableNetworkPolicy":true}`:   `true ""`,
 		"enableNetworkPolicy: 'false'\nenv:\n  POD_SECURITY_GROUP_ENFORCING_MODE: strict\n  OTHER: 1": `false "strict"`,
-		`{"enableNetworkPolicy":"perhaps"}`: `null ""`,
-		`{"enableNetworkPolicy":`:           `null null`,
-		`[]`:                                `null null`,
-		strings.Repeat("#", 300<<10):        `null null`,
+		`{"enableNetworkPolicy":"perhaps"}`:                        `null ""`,
+		"{\"enableNetworkPolicy\":\n\ttrue}":                       `true ""`,
+		`{"enableNetworkPolicy":`:                                  `null null`,
+		`{"enableNetworkPolicy":[]}`:                               `null ""`,
+		`{"env":{"POD_SECURITY_GROUP_ENFORCING_MODE":["strict"]}}`: `false null`,
+		`[]`:                         `null null`,
+		strings.Repeat("#", 300<<10): `null null`,
 	} {
-		a := awsfact.ReadAddon(text)
+		a, ok := awsfact.ReadAddon(text)
+		if ok == strings.Contains(want, "null") {
+			t.Errorf("%.60q: understood is %v", text, ok)
+		}
 		if got := show(t, a.EnableNetworkPolicy) + " " + show(t, a.PodSecurityGroupEnforcingMode); got != want {
 			t.Errorf("%.60q: %s, want %s", text, got, want)
 		}
@@ -43,42 +49,48 @@ func FuzzReadAddon(f *testing.F) {
 }
 
 func TestMatchesAll(t *testing.T) {
-	for _, c := range []struct {
-		field, constraint, search string
-		want                      bool
+	for name, c := range map[string]struct {
+		field, constraint, search, transformation string
+		want                                      bool
 	}{
-		{"UriPath", "STARTS_WITH", "/", true},
-		{"UriPath", "CONTAINS", "/", true},
-		{"UriPath", "ENDS_WITH", "/", false},
-		{"UriPath", "STARTS_WITH", "/admin", false},
-		{"SingleHeader", "CONTAINS", "", true},
-		{"SingleHeader", "STARTS_WITH", "/", false},
-		{"UriPath", "EXACTLY", "/", false},
+		"a path starts with a slash":          {"UriPath", "STARTS_WITH", "/", "NONE", true},
+		"a path contains a slash":             {"UriPath", "CONTAINS", "/", "LOWERCASE", true},
+		"not every path ends with one":        {"UriPath", "ENDS_WITH", "/", "NONE", false},
+		"nor is one":                          {"UriPath", "EXACTLY", "/", "NONE", false},
+		"a path that is decoded":              {"UriPath", "STARTS_WITH", "/", "BASE64_DECODE", false},
+		"a query contains nothing":            {"QueryString", "CONTAINS", "", "NONE", true},
+		"a query starts with nothing":         {"QueryString", "STARTS_WITH", "", "MD5", true},
+		"a query that is nothing is rare":     {"QueryString", "EXACTLY", "", "NONE", false},
+		"a query need not start with a slash": {"QueryString", "STARTS_WITH", "/", "NONE", false},
+		"one path":                            {"UriPath", "STARTS_WITH", "/admin", "NONE", false},
 	} {
-		if got := awsfact.MatchesAll(c.field, c.constraint, c.search); got != c.want {
-			t.Errorf("%+v: %v", c, got)
+		if got := awsfact.MatchesAll(c.field, c.constraint, c.search, []string{c.transformation}); got != c.want {
+			t.Errorf("%s: got %v", name, got)
 		}
 	}
 }
 
 func TestKeepsBlocked(t *testing.T) {
-	for _, c := range []struct {
-		name, byDefault string
-		filters         []awsfact.LogFilter
-		want            string
+	for name, c := range map[string]struct {
+		byDefault string
+		filters   []awsfact.LogFilter
+		want      string
 	}{
-		{"no filter", "", nil, "true"},
-		{"drops all but blocked", "DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", []string{"BLOCK", "COUNT"}, false}}, "true"},
-		{"drops all", "DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ALL", []string{"COUNT"}, false}}, "false"},
-		{"drops blocked", "KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ALL", []string{"BLOCK"}, false}}, "false"},
-		{"drops what no request can be", "KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ALL", []string{"BLOCK", "ALLOW"}, false}}, "true"},
-		{"drops some by label", "KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ALL", []string{"BLOCK"}, true}}, "null"},
-		{"keeps before it drops", "DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", []string{"BLOCK"}, false}, {"DROP", "MEETS_ANY", nil, true}}, "true"},
-		{"a label first, then the same", "DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", nil, true}, {"KEEP", "MEETS_ALL", []string{"BLOCK"}, false}}, "true"},
-		{"a label first, then the other", "KEEP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", nil, true}, {"DROP", "MEETS_ALL", []string{"BLOCK"}, false}}, "null"},
+		"no filter":                       {"", nil, "true"},
+		"drops all":                       {"DROP", nil, "false"},
+		"keeps blocked alone":             {"DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", []string{"BLOCK", "COUNT"}, false}}, "true"},
+		"drops allowed":                   {"KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ANY", []string{"ALLOW"}, false}}, "true"},
+		"drops blocked":                   {"KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ALL", []string{"BLOCK"}, false}}, "false"},
+		"drops what no request can be":    {"KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ALL", []string{"BLOCK", "ALLOW"}, false}}, "true"},
+		"keeps counted alone":             {"DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", []string{"COUNT"}, false}}, "false"},
+		"keeps labelled blocked":          {"DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ALL", []string{"BLOCK"}, true}}, "false"},
+		"drops labelled":                  {"KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ANY", nil, true}}, "null"},
+		"allowed with a label":            {"KEEP", []awsfact.LogFilter{{"DROP", "MEETS_ALL", []string{"ALLOW"}, true}}, "true"},
+		"one keeps, one drops it":         {"KEEP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", []string{"BLOCK"}, false}, {"DROP", "MEETS_ANY", []string{"BLOCK"}, false}}, "null"},
+		"keeps a label, then the blocked": {"DROP", []awsfact.LogFilter{{"KEEP", "MEETS_ANY", nil, true}, {"KEEP", "MEETS_ALL", []string{"BLOCK"}, false}}, "true"},
 	} {
 		if got := show(t, awsfact.KeepsBlocked(c.byDefault, c.filters)); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }

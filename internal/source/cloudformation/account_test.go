@@ -25,6 +25,8 @@ func TestWhatAccountResourcesBecome(t *testing.T) {
         - {Name: common, Priority: 2, OverrideAction: {Count: {}}, Statement: {ManagedRuleGroupStatement: {VendorName: AWS, Name: AWSManagedRulesCommonRuleSet, ExcludedRules: [{Name: a}], RuleActionOverrides: [{Name: b, ActionToUse: {Count: {}}}]}}}
         - {Name: secret, Priority: 4, Action: {Allow: {}}, Statement: {ByteMatchStatement: {FieldToMatch: {SingleHeader: {Name: X-Origin}}, PositionalConstraint: EXACTLY, SearchString: hunter2, TextTransformations: []}}}
         - {Name: everything, Priority: 5, Action: {Allow: {}}, Statement: {ByteMatchStatement: {FieldToMatch: {UriPath: {}}, PositionalConstraint: STARTS_WITH, SearchStringBase64: Lw==, TextTransformations: []}}}
+        - {Name: decoded, Priority: 8, Action: {Allow: {}}, Statement: {ByteMatchStatement: {FieldToMatch: {UriPath: {}}, PositionalConstraint: STARTS_WITH, SearchString: /, TextTransformations: [{Priority: 0, Type: BASE64_DECODE}]}}}
+        - {Name: keys, Priority: 9, Action: {Block: {}}, Statement: {RateBasedStatement: {Limit: 100, AggregateKeyType: CUSTOM_KEYS, CustomKeys: [{IP: {}}, {Header: {Name: x-canary, TextTransformations: []}}, !Ref Open]}}}
         - {Name: sql, Priority: 6, Action: {Block: {}}, Statement: {SqliMatchStatement: {FieldToMatch: {QueryString: {}}, TextTransformations: []}}}
         - {Name: open, Priority: 7, Action: !If [Unknown, {Block: {}}, {Count: {}}], Statement: {AndStatement: {Statements: !Ref Open}}}
   Set: {Type: AWS::WAFv2::IPSet, Properties: {Scope: REGIONAL, IPAddressVersion: IPV4, Addresses: []}}`, "WebACL",
@@ -35,7 +37,9 @@ func TestWhatAccountResourcesBecome(t *testing.T) {
 				{"name":"secret","priority":4,"action":"Allow","statement":{"byteMatchStatement":{"fieldToMatch":"SingleHeader","header":"x-origin","positionalConstraint":"EXACTLY"}}},
 				{"name":"everything","priority":5,"action":"Allow","statement":{"byteMatchStatement":{"fieldToMatch":"UriPath","positionalConstraint":"STARTS_WITH","matchesAll":true}}},
 				{"name":"sql","priority":6,"action":"Block","statement":{"other":"SqliMatchStatement"}},
-				{"name":"open","priority":7,"statement":{"andStatement":{"statements":[{"other":"unknown"}]}}}]}`},
+				{"name":"open","priority":7,"statement":{"andStatement":{"statements":[{"other":"unknown"}]}}},
+				{"name":"decoded","priority":8,"action":"Allow","statement":{"byteMatchStatement":{"fieldToMatch":"UriPath","positionalConstraint":"STARTS_WITH"}}},
+				{"name":"keys","priority":9,"action":"Block","statement":{"rateBasedStatement":{"limit":100,"aggregateKeyType":"CUSTOM_KEYS","customKeys":["IP","Header","unknown"]}}}]}`},
 		{"rules that are not known", `
   R: {Type: AWS::WAFv2::RuleGroup, Properties: {Scope: REGIONAL, Capacity: 1, Rules: !Ref Open}}`, "RuleGroup", `{"id":"ID","name":"R","scope":"REGIONAL"}`},
 		{"IP set", `

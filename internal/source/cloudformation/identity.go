@@ -45,7 +45,7 @@ func readAddon(res *resource) {
 		ServiceAccountRoleArn: p.ref("ServiceAccountRoleArn"),
 	}
 	if values, known := p.textOr("ConfigurationValues", "").Get(); known {
-		facts := awsfact.ReadAddon(values)
+		facts, _ := awsfact.ReadAddon(values)
 		addon.EnableNetworkPolicy, addon.PodSecurityGroupEnforcingMode = facts.EnableNetworkPolicy, facts.PodSecurityGroupEnforcingMode
 	}
 	put(res, estate.Addons, addon, map[string]string{

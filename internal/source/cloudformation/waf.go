@@ -127,6 +127,15 @@ func (p *properties) member(name string) string {
 	return v.node.Content[0].Value
 }
 
+// only returns the name of the one property that there is, "" where there are
+// others.
+func (p *properties) only() string {
+	if p.node == nil || len(p.node.Content) != 2 {
+		return ""
+	}
+	return p.node.Content[0].Value
+}
+
 func wafRules(p *properties) estate.Optional[[]estate.Rule] {
 	items, known := p.each("Rules")
 	rules := []estate.Rule{}
@@ -151,10 +160,10 @@ func wafRules(p *properties) estate.Optional[[]estate.Rule] {
 // statement returns the one statement that p holds. One that is not known has
 // the name of no statement, so that nobody takes it for one that does nothing.
 func statement(p *properties, depth int) estate.Statement {
-	if p.node == nil || len(p.node.Content) != 2 || depth > maxStatements {
+	name := p.only()
+	if name == "" || depth > maxStatements {
 		return estate.Statement{Other: "unknown"}
 	}
-	name := p.node.Content[0].Value
 	in := p.in(name)
 	var out estate.Statement
 	switch name {
@@ -185,6 +194,7 @@ func statement(p *properties, depth int) estate.Statement {
 			Limit:               in.int("Limit").Or(0),
 			EvaluationWindowSec: in.int("EvaluationWindowSec").Or(0),
 			AggregateKeyType:    in.plain("AggregateKeyType"),
+			CustomKeys:          customKeys(in),
 			ScopeDownStatement:  scopeDown(in, depth),
 		}
 	case "GeoMatchStatement":
@@ -196,7 +206,7 @@ func statement(p *properties, depth int) estate.Statement {
 			FieldToMatch:         field,
 			Header:               strings.ToLower(header),
 			PositionalConstraint: constraint,
-			MatchesAll:           awsfact.MatchesAll(field, constraint, searchString(in)),
+			MatchesAll:           awsfact.MatchesAll(field, constraint, searchString(in), transformations(in)),
 		}
 	case "AndStatement":
 		out.AndStatement = statements(in, depth)
@@ -206,6 +216,35 @@ func statement(p *properties, depth int) estate.Statement {
 		out.NotStatement = &estate.NotStatement{Statement: statement(in.in("Statement"), depth+1)}
 	default:
 		out.Other = name
+	}
+	return out
+}
+
+// customKeys returns the names of the keys that requests are counted by.
+func customKeys(p *properties) []string {
+	items, known := p.each("CustomKeys")
+	var out []string
+	for _, item := range items {
+		name := item.only()
+		item.in(name) // what it says of the key is known to be read
+		out = append(out, cmp.Or(name, "unknown"))
+	}
+	if !known {
+		out = append(out, "unknown")
+	}
+	return out
+}
+
+// transformations returns what is done to the text before it is compared. One
+// that is not known is none that is harmless.
+func transformations(p *properties) []string {
+	items, known := p.each("TextTransformations")
+	var out []string
+	for _, item := range items {
+		out = append(out, item.plain("Type"))
+	}
+	if !known {
+		out = append(out, "")
 	}
 	return out
 }
@@ -244,10 +283,7 @@ func ruleOverrides(p *properties) (excluded []string, overrides []estate.RuleAct
 
 // fieldToMatch returns the part of the request, and the header where it is one.
 func fieldToMatch(p *properties) (field, header string) {
-	if p.node == nil || len(p.node.Content) != 2 {
-		return "", ""
-	}
-	field = p.node.Content[0].Value
+	field = p.only()
 	if field == "SingleHeader" {
 		header = p.in(field).plain("Name")
 	}

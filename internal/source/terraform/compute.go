@@ -176,7 +176,7 @@ func readAddon(res *resource) {
 		ServiceAccountRoleArn: res.ref("service_account_role_arn"),
 	}
 	if values, known := res.textOr("configuration_values", "").Get(); known {
-		facts := awsfact.ReadAddon(values)
+		facts, _ := awsfact.ReadAddon(values)
 		a.EnableNetworkPolicy, a.PodSecurityGroupEnforcingMode = facts.EnableNetworkPolicy, facts.PodSecurityGroupEnforcingMode
 	}
 	put(res, estate.Addons, a)

@@ -32,6 +32,7 @@ func readLoadBalancer(res *resource) {
 		SecurityGroups:         res.refs("security_groups"),
 		LoadBalancerAttributes: loadBalancerAttributes(res),
 		VpcId:                  res.ref("vpc_id"),
+		IpAddressType:          res.text("ip_address_type"),
 	})
 }
 
@@ -156,6 +157,7 @@ func readListenerRule(res *resource) {
 		case "http_header":
 			// A header that a CDN proves itself by is a secret: its name is enough.
 			condition.Values = []string{in.plain("http_header_name")}
+			condition.AnyValue = slices.Contains(in.words("values"), "*")
 		case "http_request_method":
 		case "query_string":
 			items, _ := c.each(field)
@@ -328,6 +330,7 @@ func statement(b *block, depth int) estate.Statement {
 			Limit:               in.int("limit").Or(0),
 			EvaluationWindowSec: in.int("evaluation_window_sec").Or(0),
 			AggregateKeyType:    in.textOr("aggregate_key_type", "IP").Or(""),
+			CustomKeys:          customKeys(in),
 			ScopeDownStatement:  scopeDown(in, depth),
 		}
 	case "geo_match_statement":
@@ -340,7 +343,7 @@ func statement(b *block, depth int) estate.Statement {
 			Header:               strings.ToLower(header),
 			PositionalConstraint: constraint,
 			// The text may be a secret and goes no further.
-			MatchesAll: awsfact.MatchesAll(field, constraint, in.text("search_string").Or("?")),
+			MatchesAll: awsfact.MatchesAll(field, constraint, in.text("search_string").Or("?"), transformations(in)),
 		}
 	case "and_statement":
 		out.AndStatement = statements(in, depth)
@@ -350,6 +353,39 @@ func statement(b *block, depth int) estate.Statement {
 		out.NotStatement = &estate.NotStatement{Statement: statement(in.in("statement"), depth+1)}
 	default:
 		out.Other = camel(name)
+	}
+	return out
+}
+
+// customKeys returns the names of the keys that requests are counted by.
+func customKeys(b *block) []string {
+	items, known := b.each("custom_key")
+	var out []string
+	for _, item := range items {
+		out = append(out, cmp.Or(keyNames[item.member()], camel(item.member()), "unknown"))
+	}
+	if !known {
+		out = append(out, "unknown")
+	}
+	return out
+}
+
+// keyNames are the names of keys that are not written as words.
+var keyNames = map[string]string{
+	"asn": "ASN", "ip": "IP", "forwarded_ip": "ForwardedIP", "http_method": "HTTPMethod",
+	"ja3_fingerprint": "JA3Fingerprint", "ja4_fingerprint": "JA4Fingerprint", "uri_path": "UriPath",
+}
+
+// transformations returns what is done to the text before it is compared. One
+// that is not known is none that is harmless.
+func transformations(b *block) []string {
+	items, known := b.each("text_transformation")
+	var out []string
+	for _, item := range items {
+		out = append(out, item.plain("type"))
+	}
+	if !known {
+		out = append(out, "")
 	}
 	return out
 }
@@ -465,6 +501,7 @@ func readWebACLLogging(res *resource) {
 func readDistribution(res *resource) {
 	config := estate.DistributionConfig{
 		Enabled:              res.bool("enabled"),
+		IPV6Enabled:          res.bool("is_ipv6_enabled"),
 		Aliases:              res.refs("aliases"),
 		DefaultCacheBehavior: cacheBehavior(res.in("default_cache_behavior")),
 		WebACLId:             res.refOrNone("web_acl_id"),

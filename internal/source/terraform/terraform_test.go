@@ -41,8 +41,8 @@ aws_lb_listener_certificate.c: {listener_arn: $aws_lb_listener.R.arn, certificat
 aws_lb.l: {arn: $open}`, "Listener",
 			`{"certificates":["a","b"],"defaultActions":[{"redirectConfig":{"port":"#{port}","protocol":"#{protocol}","statusCode":"HTTP_301"},"type":"redirect"}],"listenerAttributes":[],"loadBalancerArn":"TF#aws_lb.l","port":443,"protocol":"HTTPS","sslPolicy":"ELBSecurityPolicy-2016-08"}`},
 		{"listener rule whose header is named, not told", `
-aws_lb_listener_rule.R: {listener_arn: l, priority: 3, condition: [{host_header: [{values: [a]}]}, {http_header: [{http_header_name: x-origin, values: [hunter2]}]}], action: [{type: forward, forward: [{target_group: [{arn: t, weight: 1}]}]}]}`, "ListenerRule",
-			`{"actions":[{"forwardConfig":{"targetGroups":[{"targetGroupArn":"t","weight":1}]},"type":"forward"}],"conditions":[{"field":"host-header","values":["a"]},{"field":"http-header","values":["x-origin"]}],"listenerArn":"l","priority":3}`},
+aws_lb_listener_rule.R: {listener_arn: l, priority: 3, condition: [{host_header: [{values: [a]}]}, {http_header: [{http_header_name: x-origin, values: [hunter2, "*"]}]}], action: [{type: forward, forward: [{target_group: [{arn: t, weight: 1}]}]}]}`, "ListenerRule",
+			`{"actions":[{"forwardConfig":{"targetGroups":[{"targetGroupArn":"t","weight":1}]},"type":"forward"}],"conditions":[{"field":"host-header","values":["a"]},{"field":"http-header","values":["x-origin"],"anyValue":true}],"listenerArn":"l","priority":3}`},
 		{"web ACL in depth", `
 aws_wafv2_web_acl.R:
   name: w
@@ -54,6 +54,9 @@ aws_wafv2_web_acl.R:
     - {name: common, priority: 2, override_action: [{count: [{}]}], statement: [{managed_rule_group_statement: [{vendor_name: AWS, name: AWSManagedRulesCommonRuleSet, rule_action_override: [{name: b, action_to_use: [{count: [{}]}]}]}]}]}
     - {name: secret, priority: 4, action: [{allow: [{}]}], statement: [{byte_match_statement: [{field_to_match: [{single_header: [{name: X-Origin}]}], positional_constraint: EXACTLY, search_string: hunter2}]}]}
     - {name: attackers, priority: 1, action: [{block: [{}]}], statement: [{ip_set_reference_statement: [{arn: $aws_wafv2_ip_set.s.arn}]}]}
+    - {name: keys, priority: 7, action: [{block: [{}]}], statement: [{rate_based_statement: [{limit: 100, aggregate_key_type: CUSTOM_KEYS, custom_key: [{forwarded_ip: [{}]}, {query_argument: [{name: a, text_transformation: []}]}]}]}]}
+    - {name: everything, priority: 8, action: [{allow: [{}]}], statement: [{byte_match_statement: [{field_to_match: [{uri_path: [{}]}], positional_constraint: STARTS_WITH, search_string: /, text_transformation: [{priority: 0, type: NONE}]}]}]}
+    - {name: decoded, priority: 9, action: [{allow: [{}]}], statement: [{byte_match_statement: [{field_to_match: [{uri_path: [{}]}], positional_constraint: STARTS_WITH, search_string: /, text_transformation: [{priority: 0, type: BASE64_DECODE}]}]}]}
     - {name: sql, priority: 6, action: [{block: [{}]}], statement: [{sqli_match_statement: [{}]}]}
 aws_wafv2_ip_set.s: {arn: $open}`, "WebACL",
 			`{"defaultAction":"Allow","id":"ID","name":"w","scope":"REGIONAL","rules":[
@@ -61,7 +64,10 @@ aws_wafv2_ip_set.s: {arn: $open}`, "WebACL",
 				{"name":"common","priority":2,"overrideAction":"Count","statement":{"managedRuleGroupStatement":{"vendorName":"AWS","name":"AWSManagedRulesCommonRuleSet","ruleActionOverrides":[{"name":"b","actionToUse":"Count"}]}}},
 				{"name":"rate","priority":3,"action":"Block","statement":{"rateBasedStatement":{"limit":2000,"aggregateKeyType":"IP","scopeDownStatement":{"notStatement":{"statement":{"geoMatchStatement":{"countryCodes":["DE"]}}}}}}},
 				{"name":"secret","priority":4,"action":"Allow","statement":{"byteMatchStatement":{"fieldToMatch":"SingleHeader","header":"x-origin","positionalConstraint":"EXACTLY"}}},
-				{"name":"sql","priority":6,"action":"Block","statement":{"other":"SqliMatchStatement"}}]}`},
+				{"name":"sql","priority":6,"action":"Block","statement":{"other":"SqliMatchStatement"}},
+				{"name":"keys","priority":7,"action":"Block","statement":{"rateBasedStatement":{"limit":100,"aggregateKeyType":"CUSTOM_KEYS","customKeys":["ForwardedIP","QueryArgument"]}}},
+				{"name":"everything","priority":8,"action":"Allow","statement":{"byteMatchStatement":{"fieldToMatch":"UriPath","positionalConstraint":"STARTS_WITH","matchesAll":true}}},
+				{"name":"decoded","priority":9,"action":"Allow","statement":{"byteMatchStatement":{"fieldToMatch":"UriPath","positionalConstraint":"STARTS_WITH"}}}]}`},
 		{"rules that are JSON are not known", `
 aws_wafv2_web_acl.R: {name: w, scope: REGIONAL, id: $open, default_action: [{block: [{}]}], rule_json: "[]"}`, "WebACL", `{"defaultAction":"Block","id":"ID","name":"w","scope":"REGIONAL"}`},
 		{"zone with records", `

@@ -84,6 +84,7 @@ var ownAnswers = map[string]func(*Double, *Call) *Answer{
 	"cloudfront:ListDistributions":           (*Double).listDistributions,
 	"ec2:ModifyEbsDefaultKmsKeyId":           (*Double).modifyEBSKey,
 	"ec2:GetEbsDefaultKmsKeyId":              (*Double).getEBSKey,
+	"wafv2:DescribeManagedRuleGroup":         (*Double).describeManagedRuleGroup,
 	"wafv2:AssociateWebACL":                  (*Double).associateWebACL,
 	"wafv2:ListResourcesForWebACL":           (*Double).listResourcesForWebACL,
 	"rds:CreateDBParameterGroup":             (*Double).createParameterGroup,

@@ -169,9 +169,13 @@ func (b *lockedBuffer) String() string {
 }
 
 // Env returns the environment of a process that takes the double for AWS.
-func (d *Double) Env() []string {
+func (d *Double) Env() []string { return Env(d.URL) }
+
+// Env returns the environment of a process that takes what answers at url for
+// AWS.
+func Env(url string) []string {
 	return []string{
-		"AWS_ENDPOINT_URL=" + d.URL,
+		"AWS_ENDPOINT_URL=" + url,
 		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
 		"AWS_SECRET_ACCESS_KEY=double",
 		"AWS_REGION=" + Region,
@@ -185,10 +189,16 @@ func (d *Double) Env() []string {
 // Setenv sets Env for the test's own process.
 func (d *Double) Setenv(t *testing.T) {
 	t.Helper()
+	Setenv(t, d.URL)
+}
+
+// Setenv sets Env for the test's own process.
+func Setenv(t *testing.T, url string) {
+	t.Helper()
 	for _, name := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_RETRY_MODE"} {
 		t.Setenv(name, "")
 	}
-	for _, pair := range d.Env() {
+	for _, pair := range Env(url) {
 		for i := range pair {
 			if pair[i] == '=' {
 				t.Setenv(pair[:i], pair[i+1:])

@@ -55,6 +55,7 @@ func TestDouble(t *testing.T) {
 
 func read(t *testing.T, o aws.Options) *estate.Estate {
 	t.Helper()
+	o.Config = awsrig.Hurry
 	e, err := aws.Read(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

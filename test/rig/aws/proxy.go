@@ -44,6 +44,11 @@ func (d *Double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not an AWS request", http.StatusBadRequest)
 		return
 	}
+	write(w, d.answer(call))
+}
+
+// answer answers a call: an override, the proxy's own table, or the emulator.
+func (d *Double) answer(call *Call) *Answer {
 	d.mu.Lock()
 	d.calls[call.Service+":"+call.Action]++
 	overrides := slices.Clone(d.overrides)
@@ -54,20 +59,17 @@ func (d *Double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		if answer := o.answer(call); answer != nil {
-			write(w, answer)
-			return
+			return answer
 		}
 	}
 	if own := ownAnswers[call.Service+":"+call.Action]; own != nil {
-		write(w, own(d, call))
-		return
+		return own(d, call)
 	}
 	if !slices.Contains(passed[call.Service], call.Action) {
 		d.fail(call, "it is in neither table of the proxy")
-		write(w, refusal(call, "NotImplemented"))
-		return
+		return refusal(call, "NotImplemented")
 	}
-	write(w, d.pass(call))
+	return d.pass(call)
 }
 
 // pass hands a call to the emulator. An answer that no AWS service gives

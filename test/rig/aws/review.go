@@ -183,6 +183,11 @@ func (d *Double) describeShield(c *Call) *Answer {
 	return answer
 }
 
+// describeManagedRuleGroup gives every managed group the same two rules.
+func (d *Double) describeManagedRuleGroup(*Call) *Answer {
+	return jsonAnswer(map[string]any{"Rules": []any{map[string]any{"Name": "NoUserAgent_HEADER"}, map[string]any{"Name": "SizeRestrictions_BODY"}}})
+}
+
 func (d *Double) listAnalyzers(c *Call) *Answer {
 	analyzers := d.review(c).Analyzers
 	if analyzers == nil {
