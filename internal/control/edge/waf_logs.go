@@ -61,15 +61,17 @@ func judgeWAFLogs(s *control.Subject, _ entry, a *acl) {
 // judgeDestination judges where logs go. WAF writes only to names that begin
 // aws-waf-logs-.
 func judgeDestination(s *control.Subject, a *acl, arn string, at trace.Place) {
+	_, found := control.Find(s, estate.LogGroups, strings.TrimSuffix(arn, ":*"))
 	switch {
+	case found:
 	case strings.Contains(arn, ":firehose:"):
 		s.Unknownf("whether the delivery stream %s of web ACL %s exists and where it delivers is not read", estate.ShortName(arn), a.Name)
 	case strings.Contains(arn, ":log-group:"):
 		_, name, _ := strings.Cut(arn, ":log-group:")
 		name = strings.TrimSuffix(name, ":*")
-		_, found := control.Find(s, estate.LogGroups, arn)
 		for _, g := range control.All(s, estate.LogGroups) {
-			found = found || g.LogGroupName == name
+			// A template that writes the ARN out knows the group by its identity.
+			found = found || g.LogGroupName == name || g.Arn == name
 		}
 		switch {
 		case found:
