@@ -132,3 +132,11 @@ var namespaces = []string{
 // Namespace reports whether the platform's workloads stand in the namespace,
 // and not those of an application.
 func Namespace(name string) bool { return slices.Contains(namespaces, name) }
+
+// discoveries are bound by Kubernetes itself to all service accounts: they show
+// keys and certificates that are public, and no more.
+var discoveries = []string{"system:service-account-issuer-discovery", "system:cluster-trust-bundle-discovery"}
+
+// Discovery reports whether a ClusterRole, or the binding of its name, is the one
+// by which Kubernetes shows every service account what is public.
+func Discovery(name string) bool { return slices.Contains(discoveries, name) }

@@ -63,8 +63,7 @@ func boundAccounts(e *estate.Estate) map[string]bool {
 		add(b.Object.Namespace, b.Object.Subjects)
 	}
 	for _, b := range estate.ClusterRoleBindings.In(e) {
-		// Kubernetes itself lets every account read the keys of its issuer.
-		if b.Object.RoleRef.Name != "system:service-account-issuer-discovery" {
+		if !platform.Discovery(b.Object.RoleRef.Name) {
 			add("", b.Object.Subjects)
 		}
 	}

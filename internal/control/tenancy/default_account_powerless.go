@@ -4,6 +4,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/eksafe/eksafe/internal/control"
+	"github.com/eksafe/eksafe/internal/platform"
 )
 
 var defaultAccountPowerless = &control.Control{
@@ -16,12 +17,8 @@ var defaultAccountPowerless = &control.Control{
 	Check:    bindings(judgeDefaultAccount),
 }
 
-// issuerDiscovery is the binding of Kubernetes itself to all service accounts:
-// they may read the keys with which their tokens are checked.
-const issuerDiscovery = "system:service-account-issuer-discovery"
-
 func judgeDefaultAccount(s *control.Subject, b *binding) {
-	if b.namespace == "" && b.place.Subject.Name == issuerDiscovery && b.ref.Name == issuerDiscovery {
+	if b.namespace == "" && b.place.Subject.Name == b.ref.Name && platform.Discovery(b.ref.Name) {
 		return
 	}
 	for i, who := range b.subjects {
