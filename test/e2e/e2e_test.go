@@ -76,7 +76,7 @@ func (r report) findings() []string {
 		for _, f := range res.Findings {
 			name := f.Subject.Name
 			switch f.Subject.Kind {
-			case "Bucket", "Key", "Volume", "DBParameterGroup":
+			case "Bucket", "Key", "Volume", "DBParameterGroup", "SecurityGroup":
 				name = "*"
 			}
 			field := f.Field
@@ -91,8 +91,13 @@ func (r report) findings() []string {
 }
 
 // liveOnly are what the insecure shop's files cannot tell: settings of the
-// account, and a namespace that every cluster has.
+// account and defaults of EKS, what runs on every node, what has been made of
+// the Ingress, and a namespace that every cluster has.
 var liveOnly = []string{
+	"aws-auth-retired Cluster//shop-prod accessConfig.authenticationMode",
+	"cloudfront-route53 Ingress/shop/shop spec",
+	"cluster-admins Cluster//shop-prod accessConfig.authenticationMode",
+	"policy-enforced Workload/kube-system/aws-node spec.template.spec.containers[1].args[0]",
 	"account-ebs-default EBSDefault//eu-west-1 ebsEncryptionByDefault",
 	"namespace-enforces Namespace//default metadata.labels[pod-security.kubernetes.io/enforce]",
 }
@@ -112,6 +117,27 @@ type live struct {
 	aws  *awsrig.Double
 }
 
+// networkPlugin is what EKS runs on every node, shortened; whether it enforces
+// network policies says the shop's add-on.
+const networkPlugin = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: aws-node, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: aws-node}}
+  template:
+    metadata: {labels: {k8s-app: aws-node}}
+    spec:
+      hostNetwork: true
+      containers:
+      - name: aws-node
+        image: 602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon-k8s-cni:v1.20.4-eksbuild.1
+      - name: aws-eks-nodeagent
+        image: 602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon/aws-network-policy-agent:v1.2.4-eksbuild.1
+        args: [--enable-network-policy=%t]
+        securityContext: {privileged: true}
+`
+
 func start(t *testing.T, shop string) live {
 	t.Helper()
 	l := live{kube: kuberig.Start(t), aws: awsrig.Start(t)}
@@ -121,7 +147,8 @@ func start(t *testing.T, shop string) live {
 		t.Fatalf("no manifests of shop %s: %v", shop, err)
 	}
 	l.kube.ApplyFiles(t, files...)
-	l.aws.SeedShop(t, awsrig.ShopOptions{Secure: shop == "secure", ClusterEndpoint: l.kube.URL})
+	l.kube.Apply(t, fmt.Sprintf(networkPlugin, shop == "secure"))
+	l.aws.SeedShop(t, awsrig.ShopOptions{Secure: shop == "secure", ClusterEndpoint: l.kube.URL, Front: true})
 	l.aws.Setenv(t)
 	t.Setenv("KUBECONFIG", l.kube.Admin)
 	return l
