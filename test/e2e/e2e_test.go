@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,9 +90,11 @@ func (r report) findings() []string {
 	return out
 }
 
-// liveOnly are what the files of a shop cannot tell.
+// liveOnly are what the files of a shop cannot tell: settings of the account,
+// defaults of EKS, what runs on every node, what has been made of the Ingress,
+// and a namespace that every cluster has.
 var liveOnly = []string{
-	// Settings of the account, and what an account or cluster has by default.
+	"policy-enforced Workload/kube-system/aws-node spec.template.spec.containers[1].args[0]",
 	"account-ebs-default EBSDefault//eu-west-1 ebsEncryptionByDefault",
 	"aws-auth-retired Cluster//shop-prod accessConfig.authenticationMode",
 	"cluster-admins Cluster//shop-prod accessConfig.authenticationMode",
@@ -123,29 +124,9 @@ type live struct {
 	aws  *awsrig.Double
 }
 
-func start(t *testing.T, shop string) live {
-	t.Helper()
-	l := live{kube: kuberig.Start(t), aws: awsrig.Start(t)}
-	l.kube.ApplyDefinitions(t)
-	files, err := filepath.Glob(filepath.Join(shops, shop, "k8s", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no manifests of shop %s: %v", shop, err)
-	}
-	l.kube.ApplyFiles(t, files...)
-	l.aws.SeedShop(t, awsrig.ShopOptions{Secure: shop == "secure", ClusterEndpoint: l.kube.URL})
-	if shop == "secure" {
-		l.surround(t)
-	}
-	l.aws.Setenv(t)
-	t.Setenv("KUBECONFIG", l.kube.Admin)
-	return l
-}
-
-// surround makes what is around the secure shop what it is where somebody cares:
-// the cluster enforces network policies, the root user has MFA.
-func (l live) surround(t *testing.T) {
-	t.Helper()
-	l.kube.Apply(t, `
+// networkPlugin is what EKS runs on every node, shortened; whether it enforces
+// network policies says the shop's add-on.
+const networkPlugin = `
 apiVersion: apps/v1
 kind: DaemonSet
 metadata: {name: aws-node, namespace: kube-system}
@@ -155,19 +136,29 @@ spec:
     metadata: {labels: {k8s-app: aws-node}}
     spec:
       hostNetwork: true
-      priorityClassName: system-node-critical
       containers:
       - name: aws-node
-        image: 602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon-k8s-cni:v1.20.1-eksbuild.1
+        image: 602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon-k8s-cni:v1.20.4-eksbuild.1
       - name: aws-eks-nodeagent
         image: 602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon/aws-network-policy-agent:v1.2.4-eksbuild.1
-        args: [--enable-network-policy=true]
+        args: [--enable-network-policy=%t]
         securityContext: {privileged: true}
-`)
-	l.aws.Override("iam", "GetAccountSummary", func(*awsrig.Call) *awsrig.Answer {
-		return &awsrig.Answer{Status: http.StatusOK, Header: http.Header{}, Body: []byte(`<GetAccountSummaryResponse><GetAccountSummaryResult><SummaryMap>` +
-			`<entry><key>AccountMFAEnabled</key><value>1</value></entry><entry><key>AccountAccessKeysPresent</key><value>0</value></entry></SummaryMap></GetAccountSummaryResult></GetAccountSummaryResponse>`)}
-	})
+`
+
+func start(t *testing.T, shop string) live {
+	t.Helper()
+	l := live{kube: kuberig.Start(t), aws: awsrig.Start(t)}
+	l.kube.ApplyDefinitions(t)
+	files, err := filepath.Glob(filepath.Join(shops, shop, "k8s", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no manifests of shop %s: %v", shop, err)
+	}
+	l.kube.ApplyFiles(t, files...)
+	l.kube.Apply(t, fmt.Sprintf(networkPlugin, shop == "secure"))
+	l.aws.SeedShop(t, awsrig.ShopOptions{Secure: shop == "secure", ClusterEndpoint: l.kube.URL, Front: true})
+	l.aws.Setenv(t)
+	t.Setenv("KUBECONFIG", l.kube.Admin)
+	return l
 }
 
 // TestLiveEqualsFiles audits each shop from its files and from the servers it

@@ -61,24 +61,26 @@ func judgeWAFLogs(s *control.Subject, _ entry, a *acl) {
 // judgeDestination judges where logs go. WAF writes only to names that begin
 // aws-waf-logs-.
 func judgeDestination(s *control.Subject, a *acl, arn string, at trace.Place) {
+	_, found := control.Find(s, estate.LogGroups, strings.TrimSuffix(arn, ":*"))
 	switch {
+	case found:
 	case strings.Contains(arn, ":firehose:"):
 		s.Unknownf("whether the delivery stream %s of web ACL %s exists and where it delivers is not read", estate.ShortName(arn), a.Name)
 	case strings.Contains(arn, ":log-group:"):
 		_, name, _ := strings.Cut(arn, ":log-group:")
 		name = strings.TrimSuffix(name, ":*")
-		_, found := control.Find(s, estate.LogGroups, arn)
 		for _, g := range control.All(s, estate.LogGroups) {
-			found = found || g.LogGroupName == name
+			// A template that writes the ARN out knows the group by its identity.
+			found = found || g.LogGroupName == name || g.Arn == name
 		}
 		switch {
 		case found:
 		case !s.Read(estate.LogGroups.Kind):
 			s.Unknownf("whether log group %s of web ACL %s exists is not known; allow logs:DescribeLogGroups", name, a.Name)
-		case a.Origin.Account != "" && strings.Contains(arn, ":"+a.Origin.Account+":"):
+		case readWhere(s, a, arn):
 			s.FailAt(at, "the logs of web ACL %s go to log group %s, which does not exist", a.Name, name)
 		default:
-			s.Unknownf("log group %s of web ACL %s is in an account that was not read", name, a.Name)
+			s.Unknownf("log group %s of web ACL %s is in an account or region that was not read", name, a.Name)
 		}
 	default:
 		// Anybody may own a bucket of that name: it may be another account's.
@@ -92,4 +94,14 @@ func judgeDestination(s *control.Subject, a *acl, arn string, at trace.Place) {
 			s.Unknownf("bucket %s, to which web ACL %s logs, is in none of the accounts that were read", name, a.Name)
 		}
 	}
+}
+
+// readWhere reports whether the log groups of the account and region of an ARN
+// were read: those of the region of CloudFront need not be, as its web ACLs are
+// read from everywhere.
+func readWhere(s *control.Subject, a *acl, arn string) bool {
+	in := func(o estate.Origin) bool {
+		return o.Account != "" && strings.Contains(arn, ":"+o.Region+":"+o.Account+":")
+	}
+	return a.Scope != "CLOUDFRONT" && in(a.Origin) || slices.ContainsFunc(control.All(s, estate.LogGroups), func(g *estate.LogGroup) bool { return in(g.Origin) })
 }

@@ -26,7 +26,7 @@ var databaseIsolated = &control.Control{
 		Needs(policyKinds...).
 		Needs(estate.Workloads.Kind, estate.SecurityGroupPolicies.Kind, estate.ConfigMaps.Kind).
 		Helped(slices.Concat(doorDetails, nodeKinds)...).
-		Helped(estate.ServiceAccounts.Kind, estate.Namespaces.Kind, estate.Nodes.Kind),
+		Helped(estate.ServiceAccounts.Kind, estate.Namespaces.Kind, estate.Nodes.Kind, estate.Addons.Kind),
 }
 
 // An admission says whether a security group lets a class of pods in.

@@ -52,14 +52,6 @@ type enforcement struct {
 
 func judgeEnforced(s *control.Subject) {
 	p := fabricOf(s.Graph()).plugin
-	if s.Read(estate.Addons.Kind) && p.state == trace.Unclear {
-		// Without workloads of the cluster, the add-on's own word is all there is.
-		for _, a := range control.All(s, estate.Addons) {
-			if on, known := a.EnableNetworkPolicy.Get(); a.AddonName == "vpc-cni" && known && on {
-				return
-			}
-		}
-	}
 	switch p.state {
 	case trace.No:
 		s.FailAt(p.at, "%s", p.why)
@@ -109,8 +101,18 @@ func enforcer(e *estate.Estate) enforcement {
 		return auto
 	case live && auto.state == trace.Unclear:
 		return enforcement{state: trace.No, why: "nothing enforces network policies: no VPC CNI with the feature on, no Calico, no Cilium"}
+	case addonEnforces(e):
+		return enforcement{state: trace.Yes}
 	}
 	return enforcement{why: "manifests do not show which network plugin runs; read the cluster live (--kube), or its add-ons (--aws)"}
+}
+
+// addonEnforces reports whether the VPC CNI is told to enforce policies by its
+// add-on. Without workloads of the cluster its word is all there is.
+func addonEnforces(e *estate.Estate) bool {
+	return slices.ContainsFunc(estate.Addons.In(e), func(a *estate.Addon) bool {
+		return a.AddonName == "vpc-cni" && a.EnableNetworkPolicy.Or(false)
+	})
 }
 
 // pluginOf recognises a plugin by its images, not by its name alone.

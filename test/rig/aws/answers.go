@@ -87,6 +87,7 @@ var ownAnswers = map[string]func(*Double, *Call) *Answer{
 	"wafv2:DescribeManagedRuleGroup":         (*Double).describeManagedRuleGroup,
 	"wafv2:AssociateWebACL":                  (*Double).associateWebACL,
 	"wafv2:ListResourcesForWebACL":           (*Double).listResourcesForWebACL,
+	"wafv2:ListLoggingConfigurations":        (*Double).listLoggingConfigurations,
 	"rds:CreateDBParameterGroup":             (*Double).createParameterGroup,
 	"rds:CreateDBClusterParameterGroup":      (*Double).createParameterGroup,
 	"rds:DescribeDBParameters":               (*Double).describeParameters,
@@ -313,6 +314,14 @@ func (d *Double) associateWebACL(c *Call) *Answer {
 		d.mu.Unlock()
 	}
 	return answer
+}
+
+// listLoggingConfigurations finds those of CloudFront among all of its region:
+// the emulator looks for a scope in their ARNs that these do not have.
+func (d *Double) listLoggingConfigurations(c *Call) *Answer {
+	all := *c
+	all.Body = bytes.Replace(c.Body, []byte(`"CLOUDFRONT"`), []byte(`"REGIONAL"`), 1)
+	return d.pass(&all)
 }
 
 func (d *Double) listResourcesForWebACL(c *Call) *Answer {

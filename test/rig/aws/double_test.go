@@ -176,7 +176,7 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 	if rule.ListenerArn != s.HTTPSListenerArn || rule.Tags["ingress.k8s.aws/resource"] != "443:1" {
 		t.Errorf("the rule is %+v", rule)
 	}
-	same(t, "rule", rule, `{"listenerArn":"`+s.HTTPSListenerArn+`","priority":1,"conditions":[{"field":"host-header","values":["shop.example.com"]},{"field":"path-pattern","values":["/*"]}],
+	same(t, "rule", rule, `{"listenerArn":"`+s.HTTPSListenerArn+`","priority":1,"conditions":[{"field":"host-header","values":["origin.shop.example.com"]},{"field":"path-pattern","values":["/*"]}],
 		"actions":[{"type":"forward","forwardConfig":{"targetGroups":[{"targetGroupArn":"`+s.TargetGroupArn+`","weight":1}]}}]}`)
 	group := one(t, estate.TargetGroups, e)
 	if group.Tags["ingress.k8s.aws/resource"] != "shop/shop-web:https" {
@@ -189,7 +189,7 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 		t.Errorf("the TLS policy is %+v", policy)
 	}
 	certificate := one(t, estate.Certificates, e)
-	if certificate.Arn != s.CertificateArn || certificate.DomainName != "shop.example.com" || certificate.KeyAlgorithm.Or("") != "EC_prime256v1" ||
+	if certificate.Arn != s.CertificateArn || certificate.DomainName != "origin.shop.example.com" || certificate.KeyAlgorithm.Or("") != "EC_prime256v1" ||
 		certificate.Status.Or("") != "ISSUED" || !slices.Equal(certificate.InUseBy, []string{s.LoadBalancerArn}) {
 		t.Errorf("the certificate is %+v", certificate)
 	}
@@ -198,11 +198,11 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 	for _, r := range acl.Rules.Or(nil) {
 		rules = append(rules, r.Name)
 	}
-	if acl.Arn != s.WebACLArn || acl.Scope != "REGIONAL" || !slices.Equal(rules, []string{"common", "rate"}) {
+	if acl.Arn != s.WebACLArn || acl.Scope != "REGIONAL" || !slices.Equal(rules, []string{"own-distribution", "common", "known-bad-inputs"}) {
 		t.Errorf("the web ACL is %+v", acl)
 	}
 	same(t, "association", one(t, estate.WebACLAssociations, e), `{"resourceArn":"`+s.LoadBalancerArn+`","webACLArn":"`+s.WebACLArn+`"}`)
-	same(t, "logging", one(t, estate.WebACLLoggings, e), `{"resourceArn":"`+s.WebACLArn+`","logDestinationConfigs":["arn:aws:logs:eu-west-1:111122223333:log-group:aws-waf-logs-shop"],"redactedFields":[],"keepsBlocked":true}`)
+	same(t, "logging", one(t, estate.WebACLLoggings, e), `{"resourceArn":"`+s.WebACLArn+`","logDestinationConfigs":["arn:aws:logs:eu-west-1:111122223333:log-group:aws-waf-logs-shop"],"redactedFields":["header:authorization","header:cookie","header:x-origin-verify"],"keepsBlocked":true}`)
 
 	for _, id := range s.DataSubnets {
 		subnet := pick(t, estate.Subnets, e, func(x *estate.Subnet) bool { return x.SubnetId == id })
@@ -262,7 +262,7 @@ func readSecureShop(t *testing.T, d *awsrig.Double) {
 func namedInExamples(t *testing.T, s *awsrig.Shop, database *estate.DBInstance) {
 	t.Helper()
 	for file, want := range map[string][]string{
-		"ingress.yaml": {s.CertificateArn, s.WebACLArn, s.Bucket},
+		"ingress.yaml": {s.Bucket},
 		"orders.yaml":  {database.Endpoint.Address},
 	} {
 		data, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "shop", "secure", "k8s", file))

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -39,6 +40,11 @@ type ShopOptions struct {
 	// in the insecure shop, and Node a running node. The templates of the
 	// shop have neither.
 	Snapshot, Node bool
+	// Front adds what stands before the secure shop, CloudFront and Route 53,
+	// and beside it: the add-on that enforces its policies, the root user's
+	// second factor. The insecure shop has none of these but the add-on, which
+	// enforces nothing.
+	Front bool
 }
 
 // A Shop names what SeedShop made.
@@ -89,6 +95,9 @@ func (d *Double) SeedShop(t testing.TB, o ShopOptions) *Shop {
 	b.edge()
 	b.database()
 	b.storage()
+	if o.Front {
+		b.front()
+	}
 	return b.s
 }
 
@@ -287,9 +296,12 @@ func (b *builder) edge() {
 			{Key: aws.String("ingress.k8s.aws/resource"), Value: &resource},
 		}
 	}
-	group := b.securityGroup("k8s-shop-shop-6f1d2c3b4a", 80, "0.0.0.0/0")
+	group := ""
 	if b.o.Secure {
-		b.openHTTPS(group)
+		group = b.securityGroup("shop-prod-load-balancer", 443)
+		b.openToCloudFront(group)
+	} else {
+		group = b.securityGroup("k8s-shop-shop-6f1d2c3b4a", 80, "0.0.0.0/0")
 	}
 	balancer, err := client.CreateLoadBalancer(b.ctx, &elb.CreateLoadBalancerInput{
 		Name: aws.String("k8s-shop-shop-1a2b3c4d5e"), Type: elbtypes.LoadBalancerTypeEnumApplication, Scheme: elbtypes.LoadBalancerSchemeEnumInternetFacing,
@@ -329,7 +341,7 @@ func (b *builder) edge() {
 	}}}
 	b.s.HTTPListenerArn = b.listener(client, http)
 	certificate, err := acm.NewFromConfig(b.cfg).RequestCertificate(b.ctx, &acm.RequestCertificateInput{
-		DomainName: aws.String("shop.example.com"), ValidationMethod: acmtypes.ValidationMethodDns, KeyAlgorithm: acmtypes.KeyAlgorithmEcPrime256v1,
+		DomainName: aws.String("origin.shop.example.com"), ValidationMethod: acmtypes.ValidationMethodDns, KeyAlgorithm: acmtypes.KeyAlgorithmEcPrime256v1,
 	})
 	b.must(err, "requesting the certificate")
 	b.s.CertificateArn = b.known(*certificate.CertificateArn, "3f1c2b4a-8d5e-4f60-9a7b-1c2d3e4f5a6b")
@@ -361,10 +373,17 @@ func (b *builder) known(arn, id string) string {
 	return b.d.rename(arn, id)
 }
 
-func (b *builder) openHTTPS(group string) {
-	_, err := b.ec2.AuthorizeSecurityGroupIngress(b.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(443), ToPort: aws.Int32(443),
-		IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}, Ipv6Ranges: []ec2types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
+// openToCloudFront lets CloudFront in, and nobody else.
+func (b *builder) openToCloudFront(group string) {
+	lists, err := b.ec2.DescribeManagedPrefixLists(b.ctx, &ec2.DescribeManagedPrefixListsInput{Filters: []ec2types.Filter{
+		{Name: aws.String("prefix-list-name"), Values: []string{"com.amazonaws.global.cloudfront.origin-facing"}},
+	}})
+	b.must(err, "looking for the addresses of CloudFront")
+	if len(lists.PrefixLists) != 1 {
+		b.Fatalf("%d prefix lists of CloudFront, want one", len(lists.PrefixLists))
+	}
+	_, err = b.ec2.AuthorizeSecurityGroupIngress(b.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{{
+		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(443), ToPort: aws.Int32(443), PrefixListIds: []ec2types.PrefixListId{{PrefixListId: lists.PrefixLists[0].PrefixListId}},
 	}}})
 	b.must(err, "opening HTTPS")
 }
@@ -379,7 +398,7 @@ func (b *builder) rule(client *elb.Client, listener string, tags []elbtypes.Tag)
 	_, err := client.CreateRule(b.ctx, &elb.CreateRuleInput{
 		ListenerArn: &listener, Priority: aws.Int32(1), Tags: tags,
 		Conditions: []elbtypes.RuleCondition{
-			{Field: aws.String("host-header"), HostHeaderConfig: &elbtypes.HostHeaderConditionConfig{Values: []string{"shop.example.com"}}},
+			{Field: aws.String("host-header"), HostHeaderConfig: &elbtypes.HostHeaderConditionConfig{Values: []string{pick(b, "shop.example.com", "origin.shop.example.com")}}},
 			{Field: aws.String("path-pattern"), PathPatternConfig: &elbtypes.PathPatternConditionConfig{Values: []string{"/*"}}},
 		},
 		Actions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, ForwardConfig: &elbtypes.ForwardActionConfig{
@@ -398,22 +417,44 @@ func (b *builder) webACL() {
 		Name: aws.String("shop"), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: visibility("shop"),
 		Rules: []waftypes.Rule{
 			{
-				Name: aws.String("rate"), Priority: 1, Action: &waftypes.RuleAction{Block: &waftypes.BlockAction{}}, VisibilityConfig: visibility("shop-rate"),
-				Statement: &waftypes.Statement{RateBasedStatement: &waftypes.RateBasedStatement{AggregateKeyType: waftypes.RateBasedStatementAggregateKeyTypeIp, Limit: aws.Int64(2000)}},
+				Name: aws.String("own-distribution"), Priority: 0, Action: &waftypes.RuleAction{Block: &waftypes.BlockAction{}}, VisibilityConfig: visibility("shop-own-distribution"),
+				Statement: &waftypes.Statement{NotStatement: &waftypes.NotStatement{Statement: &waftypes.Statement{ByteMatchStatement: &waftypes.ByteMatchStatement{
+					FieldToMatch:         &waftypes.FieldToMatch{SingleHeader: &waftypes.SingleHeader{Name: aws.String("x-origin-verify")}},
+					PositionalConstraint: waftypes.PositionalConstraintExactly, SearchString: []byte("canary-origin-verify"),
+					TextTransformations: []waftypes.TextTransformation{{Type: waftypes.TextTransformationTypeNone}},
+				}}}},
 			},
-			{
-				Name: aws.String("common"), Priority: 0, OverrideAction: &waftypes.OverrideAction{None: &waftypes.NoneAction{}}, VisibilityConfig: visibility("shop-common"),
-				Statement: &waftypes.Statement{ManagedRuleGroupStatement: &waftypes.ManagedRuleGroupStatement{VendorName: aws.String("AWS"), Name: aws.String("AWSManagedRulesCommonRuleSet")}},
-			},
+			managedRules("common", 1, "AWSManagedRulesCommonRuleSet", visibility("shop-common")),
+			managedRules("known-bad-inputs", 2, "AWSManagedRulesKnownBadInputsRuleSet", visibility("shop-known-bad-inputs")),
 		},
 	})
 	b.must(err, "creating the web ACL")
 	b.s.WebACLArn = b.known(*acl.Summary.ARN, "5b6c7d8e-9f01-4234-8567-89abcdef0123")
 	_, err = client.AssociateWebACL(b.ctx, &wafv2.AssociateWebACLInput{WebACLArn: &b.s.WebACLArn, ResourceArn: &b.s.LoadBalancerArn})
 	b.must(err, "associating the web ACL")
-	_, err = client.PutLoggingConfiguration(b.ctx, &wafv2.PutLoggingConfigurationInput{LoggingConfiguration: &waftypes.LoggingConfiguration{
-		ResourceArn:           &b.s.WebACLArn,
-		LogDestinationConfigs: []string{"arn:aws:logs:" + b.o.Region + ":" + Account + ":log-group:aws-waf-logs-shop"},
+	b.logACL(b.cfg, b.s.WebACLArn, "aws-waf-logs-shop", "authorization", "cookie", "x-origin-verify")
+}
+
+func managedRules(name string, priority int32, group string, visibility *waftypes.VisibilityConfig) waftypes.Rule {
+	return waftypes.Rule{
+		Name: &name, Priority: priority, OverrideAction: &waftypes.OverrideAction{None: &waftypes.NoneAction{}}, VisibilityConfig: visibility,
+		Statement: &waftypes.Statement{ManagedRuleGroupStatement: &waftypes.ManagedRuleGroupStatement{VendorName: aws.String("AWS"), Name: &group}},
+	}
+}
+
+// logACL makes the log group of a web ACL, and has it log there without some
+// headers.
+func (b *builder) logACL(cfg aws.Config, acl, group string, redacted ...string) {
+	_, err := cloudwatchlogs.NewFromConfig(cfg).CreateLogGroup(b.ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &group})
+	b.must(err, "creating log group "+group)
+	var fields []waftypes.FieldToMatch
+	for _, header := range redacted {
+		fields = append(fields, waftypes.FieldToMatch{SingleHeader: &waftypes.SingleHeader{Name: &header}})
+	}
+	_, err = wafv2.NewFromConfig(cfg).PutLoggingConfiguration(b.ctx, &wafv2.PutLoggingConfigurationInput{LoggingConfiguration: &waftypes.LoggingConfiguration{
+		ResourceArn:           &acl,
+		LogDestinationConfigs: []string{"arn:aws:logs:" + cfg.Region + ":" + Account + ":log-group:" + group},
+		RedactedFields:        fields,
 	}})
 	b.must(err, "logging the web ACL's requests")
 }
