@@ -67,6 +67,19 @@ func Each[T any](c estate.Collection[T], judge func(*Subject, T), required ...es
 	}
 }
 
+// EachOf is Each for a kind that is known by name alone.
+func EachOf(kind estate.KindInfo, judge func(*Subject, estate.Item), required ...estate.Kind) Check {
+	return Check{
+		subjects: []estate.Kind{kind.Kind},
+		required: required,
+		judge: func(w *world, r *recorder) {
+			for _, item := range kind.Items(w.estate) {
+				r.subject(w, trace.Place{Subject: item.Ref, Origin: item.Origin}, func(s *Subject) { judge(s, item) })
+			}
+		},
+	}
+}
+
 // Traced returns a Check that judges what the trace lists, one at a time: load
 // balancers, listeners, hops. The subjects come from kinds; it is enough that
 // one of them was read, as a predicted load balancer needs no AWS. place
@@ -209,6 +222,12 @@ func (s *Subject) Read(kind estate.Kind) bool {
 func All[T any](s *Subject, c estate.Collection[T]) []T {
 	s.world.declared(s.rec.control, c.Kind)
 	return c.In(s.world.estate)
+}
+
+// AllOf is All for a kind that is known by name alone.
+func AllOf(s *Subject, kind estate.KindInfo) []estate.Item {
+	s.world.declared(s.rec.control, kind.Kind)
+	return kind.Items(s.world.estate)
 }
 
 // Find returns the resource of a collection with the ID or, where names are
