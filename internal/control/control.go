@@ -35,6 +35,9 @@ type Control struct {
 	Since    string           // release that introduced it
 	Formerly []string         // IDs it had before
 	Check    Check
+	// Admission is the twin for the API server; nil where one object alone does
+	// not tell.
+	Admission *Admission
 }
 
 // Reads returns the kinds that the control needs.

@@ -132,3 +132,6 @@ var namespaces = []string{
 // Namespace reports whether the platform's workloads stand in the namespace,
 // and not those of an application.
 func Namespace(name string) bool { return slices.Contains(namespaces, name) }
+
+// Namespaces lists the namespaces of the platform.
+func Namespaces() []string { return slices.Clone(namespaces) }

@@ -430,3 +430,27 @@ func (w World) Names() map[string]string {
 	}
 	return out
 }
+
+// A Manifest is one object of a world as it would be applied.
+type Manifest struct {
+	ID   string // "deployment/shop-prod/web"
+	Kind estate.Kind
+	JSON []byte
+}
+
+// Manifests returns the Kubernetes objects that before does not have in the
+// same form.
+func (w World) Manifests(before World) ([]Manifest, error) {
+	var out []Manifest
+	for _, r := range w {
+		if _, aws := awsTypes()[r.Kind]; aws || r.ID == configID || slices.Contains(before, r) {
+			continue
+		}
+		data, err := r.encode()
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", r.ID, err)
+		}
+		out = append(out, Manifest{r.ID, r.Kind, data})
+	}
+	return out, nil
+}
