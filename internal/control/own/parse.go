@@ -218,7 +218,7 @@ func (p *parser) kind(n *yaml.Node) (estate.KindInfo, bool) {
 	if err == nil {
 		return info, true
 	}
-	remedy := "docs/reference/estate.md lists the kinds"
+	remedy := "name one such as Workload, Service, Cluster or DBInstance; eksafe controls list -o json has those that are read"
 	for _, k := range estate.Kinds() {
 		if strings.EqualFold(string(k.Kind), name) {
 			remedy = fmt.Sprintf("did you mean %q?", k.Kind)
