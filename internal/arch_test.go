@@ -35,6 +35,9 @@ var layers = []layer{
 	{path: "control", not: []string{"source"}, why: "a control that knew its source would judge live and files differently"},
 	{path: "control/*", not: []string{"source"}, why: "a control that knew its source would judge live and files differently"},
 	{path: "control/all", not: []string{"source"}, why: "it is the list of the controls"},
+	{path: "control/proof"},
+	{path: "control/own", not: []string{"source"}, why: "a control that knew its source would judge live and files differently"},
+	{path: "control/admission", not: []string{"source", "trace"}, why: "it writes down what controls hold for one object"},
 	{path: "control/controltest"},
 
 	{path: "review", not: []string{"source"}, why: "who accepted what does not depend on who read it"},

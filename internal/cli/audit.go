@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eksafe/eksafe/internal/control"
-	"github.com/eksafe/eksafe/internal/control/all"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/report"
@@ -172,12 +171,12 @@ func (a *app) publishFindings(ctx context.Context, c *auditConfig, r *report.Rep
 	return nil
 }
 
-// judge traces the estate and judges it by all controls as its people declare:
+// judge traces the estate and judges it by all controls, own ones too, as its people declare:
 // the one place where a command does.
 func (a *app) judge(e *estate.Estate, d *declared, args []string) *report.Report {
 	g := trace.New(e)
 	now := a.Now()
-	v, controls := review.New(d.file, d.Config, all.All())
+	v, controls := review.New(d.file, d.Config, d.controls())
 	v.Audited, v.Notes = d.audited, d.notes
 	results := control.Run(g, controls, now, d.Config)
 	return &report.Report{
@@ -187,7 +186,7 @@ func (a *app) judge(e *estate.Estate, d *declared, args []string) *report.Report
 		Graph:       control.NewScope(g, &d.Scope).Limit(g),
 		Results:     v.Apply(g, results, d.Config, now),
 		Review:      v,
-		Describe:    describe,
+		Describe:    d.describe,
 	}
 }
 

@@ -15,8 +15,6 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
-
-	"github.com/eksafe/eksafe/internal/config"
 )
 
 // A Process is what a command may touch of the process it runs in.
@@ -85,9 +83,12 @@ func (a *app) fail(err error) int {
 		a.log.Debug("caused by", "type", fmt.Sprintf("%T", cause))
 	}
 	// A file that people write has a line for each mistake, as compilers do.
-	var mistakes *config.Error
-	if errors.As(err, &mistakes) {
-		for _, line := range mistakes.Lines() {
+	var wrong interface {
+		error
+		Lines() []string
+	}
+	if errors.As(err, &wrong) {
+		for _, line := range wrong.Lines() {
 			fmt.Fprintln(a.Stderr, oneLine(line))
 		}
 		return exitTrouble

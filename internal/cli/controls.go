@@ -11,6 +11,7 @@ import (
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/control/all"
+	"github.com/eksafe/eksafe/internal/control/own"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
 	"github.com/eksafe/eksafe/internal/report"
@@ -39,7 +40,8 @@ func (a *app) controls() *cobra.Command {
 		Short: "What is judged: list the controls, explain one, hold them against published documents, print the permissions to read",
 		Example: `  eksafe controls                        # the list
   eksafe controls explain listener-tls   # one control: why, how to mend it
-  eksafe controls permissions            # the IAM policy and the ClusterRole to read with`,
+  eksafe controls permissions            # the IAM policy and the ClusterRole to read with
+  eksafe controls test controls.yaml     # prove controls of your own by their cases`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return a.unknownCommand(cmd, args[0])
@@ -49,7 +51,7 @@ func (a *app) controls() *cobra.Command {
 		RunE: list.RunE,
 	}
 	cmd.Flags().AddFlagSet(list.Flags())
-	cmd.AddCommand(list, a.controlsExplain(), a.controlsMatrix(), a.controlsPermissions())
+	cmd.AddCommand(list, a.controlsExplain(), a.controlsMatrix(), a.controlsPermissions(), a.controlsTest(), a.controlsExport())
 	return cmd
 }
 
@@ -59,7 +61,7 @@ type controlInfo struct {
 	Family   string           `json:"family"`
 	Title    string           `json:"title"`
 	Severity finding.Severity `json:"severity"`
-	Since    string           `json:"since"`
+	Since    string           `json:"since,omitempty"` // empty for an own control
 	Formerly []string         `json:"formerly,omitempty"`
 	Serves   []string         `json:"serves,omitempty"`
 	Refs     []control.Ref    `json:"refs"`
@@ -68,6 +70,7 @@ type controlInfo struct {
 
 func (a *app) controlsList() *cobra.Command {
 	var output string
+	var named declaration
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the controls",
@@ -75,27 +78,41 @@ func (a *app) controlsList() *cobra.Command {
   eksafe controls list -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch output {
-			case "text":
-				return a.listText()
-			case "json":
-				return a.listJSON()
+			if output != "text" && output != "json" {
+				return &usageError{cmd.CommandPath(), fmt.Errorf("unknown output %q: use text or json", output)}
 			}
-			return &usageError{cmd.CommandPath(), fmt.Errorf("unknown output %q: use text or json", output)}
+			d, err := a.declared(&named, nil)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return a.listJSON(d)
+			}
+			return a.listText(d)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "the `format`: text, json")
 	completeFixed(cmd, "output", "text", "json")
+	named.addFlags(cmd)
 	return cmd
 }
 
-func (a *app) listText() error {
+// families returns ours, and that of the own controls if there are any.
+func (d *declared) families() []control.Family {
+	out := all.Families()
+	if len(d.own) > 0 {
+		out = append(out, control.Family{ID: own.FamilyID, Title: own.FamilyTitle, Controls: d.controls()[len(all.All()):]})
+	}
+	return out
+}
+
+func (a *app) listText(d *declared) error {
 	var b strings.Builder
 	wide := 0
-	for _, c := range all.All() {
+	for _, c := range d.controls() {
 		wide = max(wide, len(c.ID))
 	}
-	for i, f := range all.Families() {
+	for i, f := range d.families() {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
@@ -104,14 +121,14 @@ func (a *app) listText() error {
 			fmt.Fprintf(&b, "  %-*s  %-8s  %s\n", wide, c.ID, c.Severity, c.Title)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d controls; eksafe controls explain ID says more of one\n", len(all.All()))
-	_, err := io.WriteString(a.Stdout, b.String())
+	fmt.Fprintf(&b, "\n%d controls; eksafe controls explain ID says more of one\n", len(d.controls()))
+	_, err := io.WriteString(a.Stdout, safe(b.String()))
 	return err
 }
 
-func (a *app) listJSON() error {
+func (a *app) listJSON(d *declared) error {
 	out := []controlInfo{}
-	for _, f := range all.Families() {
+	for _, f := range d.families() {
 		for _, c := range f.Controls {
 			refs := c.Refs
 			if refs == nil {
@@ -127,7 +144,8 @@ func (a *app) listJSON() error {
 }
 
 func (a *app) controlsExplain() *cobra.Command {
-	return &cobra.Command{
+	var named declaration
+	cmd := &cobra.Command{
 		Use:     "explain ID",
 		Short:   "Explain a control: why it matters, how to mend it, what it reads",
 		Example: "  eksafe controls explain listener-tls",
@@ -148,11 +166,18 @@ func (a *app) controlsExplain() *cobra.Command {
 			return out, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, ok := all.ByID(args[0])
-			if !ok {
-				return unknownControl(args[0])
+			d, err := a.declared(&named, nil)
+			if err != nil {
+				return err
 			}
-			page, err := explanation(c)
+			var page string
+			if c, ours := all.ByID(args[0]); ours {
+				page, err = explanation(c)
+			} else if c := d.ownControl(args[0]); c != nil {
+				page = explain(c.Control, own.FamilyID, c.Prose)
+			} else {
+				return unknownControl(args[0], d)
+			}
 			if err != nil {
 				return err
 			}
@@ -160,11 +185,13 @@ func (a *app) controlsExplain() *cobra.Command {
 			return err
 		},
 	}
+	named.addFlags(cmd)
+	return cmd
 }
 
-func unknownControl(id string) error {
+func unknownControl(id string, d *declared) error {
 	var names cobra.Command
-	for _, c := range all.All() {
+	for _, c := range d.controls() {
 		names.AddCommand(&cobra.Command{Use: c.ID, Run: func(*cobra.Command, []string) {}})
 	}
 	names.SuggestionsMinimumDistance = 3
@@ -180,8 +207,15 @@ func explanation(c *control.Control) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return explain(c, all.FamilyOf(c).ID, page), nil
+}
+
+func explain(c *control.Control, family, page string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s, %s)\n%s\n\n%s\n", c.ID, c.Severity, all.FamilyOf(c).ID, c.Title, plain(page))
+	fmt.Fprintf(&b, "%s (%s, %s)\n%s\n", c.ID, c.Severity, family, c.Title)
+	if page != "" {
+		fmt.Fprintf(&b, "\n%s\n", plain(page))
+	}
 	if len(c.Refs) > 0 {
 		b.WriteString("\nRequired by\n")
 		for _, r := range c.Refs {
@@ -201,7 +235,7 @@ func explanation(c *control.Control) (string, error) {
 		names[i] = string(k)
 	}
 	fmt.Fprintf(&b, "\nReads %s\n", strings.Join(names, ", "))
-	return b.String(), nil
+	return safe(b.String())
 }
 
 // plain takes from Markdown what only a page needs: the marks of headings and

@@ -13,15 +13,18 @@ import (
 
 	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/control/all"
+	"github.com/eksafe/eksafe/internal/control/own"
 )
 
 // declaration is where a command learns what users declare of the estate.
 type declaration struct {
 	file string
+	own  []string // files of own controls beside those that the config names
 }
 
 func (d *declaration) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&d.file, "config", "", "the `file` that declares scope, owners, exceptions …; else eksafe.yaml here, if there is one")
+	cmd.Flags().StringArrayVar(&d.own, "controls", nil, "a `file` of own controls, beside those that the config names; repeatable")
 }
 
 // declared is what a file says.
@@ -30,6 +33,7 @@ type declared struct {
 	file    string // "" without one
 	audited bool   // it lies in an audited PATH
 	notes   []string
+	own     []*own.Control
 }
 
 // declared reads the file of --config, or eksafe.yaml of the working directory.
@@ -43,15 +47,24 @@ func (a *app) declared(d *declaration, paths []string) (*declared, error) {
 	data, err := readConfig(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && d.file == "":
-		return &declared{Config: &config.Config{}}, nil
+		owns, err := ownControls(d.own)
+		return &declared{Config: &config.Config{}, own: owns}, err
 	case err != nil:
 		return nil, fmt.Errorf("reading the config %s: %w; --config names another", file, cause(err))
 	}
-	c, notes, err := config.Parse(file, data, controlNames())
+	var files []string
+	for _, f := range config.CustomFiles(data) {
+		files = append(files, filepath.Join(filepath.Dir(file), filepath.FromSlash(f)))
+	}
+	owns, err := ownControls(append(files, d.own...))
 	if err != nil {
 		return nil, err
 	}
-	return &declared{Config: c, file: file, audited: within(file, paths), notes: notes}, nil
+	c, notes, err := config.Parse(file, data, controlNames(owns))
+	if err != nil {
+		return nil, err
+	}
+	return &declared{Config: c, file: file, audited: within(file, paths), notes: notes, own: owns}, nil
 }
 
 func readConfig(file string) ([]byte, error) {
@@ -71,8 +84,11 @@ func readConfig(file string) ([]byte, error) {
 }
 
 // controlNames are the controls that a file may name.
-func controlNames() config.Controls {
+func controlNames(owns []*own.Control) config.Controls {
 	names := config.Controls{Formerly: map[string]string{}}
+	for _, c := range owns {
+		names.IDs = append(names.IDs, c.ID)
+	}
 	for _, c := range all.All() {
 		names.IDs = append(names.IDs, c.ID)
 		for _, old := range c.Formerly {

@@ -76,7 +76,7 @@ func TestScript(t *testing.T) {
 }
 
 // mistakesRE is the other form of an error: the mistakes of a file, a line each.
-var mistakesRE = regexp.MustCompile(`^([^\n:]+\.yaml:\d+: [^\n]+; [^\n]+\n)+$`)
+var mistakesRE = regexp.MustCompile(`^([^\n:]+\.yaml:\d+(:\d+)?: [^\n]+; [^\n]+\n)+$`)
 
 // code runs a command and demands its exit code: code 2 eksafe audit nowhere.
 func code(ts *testscript.TestScript, neg bool, args []string) {

@@ -41,6 +41,7 @@ type Controls struct {
 // A Mistake is one thing that is wrong with a file.
 type Mistake struct {
 	Line   int
+	Column int // 0 where the line says enough
 	What   string
 	Remedy string
 }
@@ -55,7 +56,11 @@ type Error struct {
 func (e *Error) Lines() []string {
 	var out []string
 	for _, m := range e.Mistakes[:min(len(e.Mistakes), maxMistakes)] {
-		out = append(out, fmt.Sprintf("%s:%d: %s; %s", e.File, m.Line, m.What, m.Remedy))
+		at := strconv.Itoa(m.Line)
+		if m.Column > 0 {
+			at += ":" + strconv.Itoa(m.Column)
+		}
+		out = append(out, fmt.Sprintf("%s:%s: %s; %s", e.File, at, m.What, m.Remedy))
 	}
 	if n := len(e.Mistakes) - maxMistakes; n > 0 {
 		last := e.Mistakes[maxMistakes]
@@ -83,6 +88,27 @@ func Parse(file string, data []byte, controls Controls) (c *Config, notes []stri
 		notes = append(notes, fmt.Sprintf("%s:%d: %s; %s", file, n.Line, n.What, n.Remedy))
 	}
 	return c, notes, nil
+}
+
+// CustomFiles returns the files of own controls that a config names, as far as it
+// can be read: their controls must be known before Parse can tell which names
+// are mistakes. What is wrong with the config Parse says.
+func CustomFiles(data []byte) []string {
+	p := &parser{}
+	root := p.document(data)
+	if root == nil || root.Kind != yaml.MappingNode {
+		return nil
+	}
+	var files []string
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == "customControls" {
+			p.value(root.Content[i+1], reflect.ValueOf(&files).Elem(), "customControls", "file")
+		}
+	}
+	if len(p.mistakes) > 0 {
+		return nil
+	}
+	return files
 }
 
 type parser struct {
@@ -414,7 +440,7 @@ func (p *parser) current(n *yaml.Node, at, check string) string {
 	if check != "control" && check != "id" || now == "" || slices.Contains(p.controls.IDs, n.Value) {
 		return n.Value
 	}
-	p.notes = append(p.notes, Mistake{n.Line, fmt.Sprintf("%s: control %q is called %q now", at, n.Value, now), "write the new name"})
+	p.notes = append(p.notes, Mistake{Line: n.Line, What: fmt.Sprintf("%s: control %q is called %q now", at, n.Value, now), Remedy: "write the new name"})
 	return now
 }
 

@@ -19,6 +19,7 @@ const (
 	ATTACKSource  Source = "MITRE ATT&CK"          // techniques
 	AWSSource     Source = "AWS documentation"     // a page of it
 	ProjectSource Source = "Project documentation" // of Istio, Gateway API, the AWS Load Balancer Controller …
+	OwnSource     Source = "Own"                   // what an own control names; nobody verified it
 )
 
 // A Ref points to a section of a published requirement. Build one with a

@@ -35,6 +35,9 @@ type Control struct {
 	Since    string           // release that introduced it
 	Formerly []string         // IDs it had before
 	Check    Check
+	// Admission is the twin for the API server; nil where one object alone does
+	// not tell.
+	Admission *Admission
 }
 
 // Reads returns the kinds that the control needs.
@@ -62,6 +65,19 @@ func Each[T any](c estate.Collection[T], judge func(*Subject, T), required ...es
 		judge: func(w *world, r *recorder) {
 			for _, item := range c.In(w.estate) {
 				r.subject(w, trace.Place{Subject: c.Ref(item), Origin: c.Origin(item)}, func(s *Subject) { judge(s, item) })
+			}
+		},
+	}
+}
+
+// EachOf is Each for a kind that is known by name alone.
+func EachOf(kind estate.KindInfo, judge func(*Subject, estate.Item), required ...estate.Kind) Check {
+	return Check{
+		subjects: []estate.Kind{kind.Kind},
+		required: required,
+		judge: func(w *world, r *recorder) {
+			for _, item := range kind.Items(w.estate) {
+				r.subject(w, trace.Place{Subject: item.Ref, Origin: item.Origin}, func(s *Subject) { judge(s, item) })
 			}
 		},
 	}
@@ -209,6 +225,12 @@ func (s *Subject) Read(kind estate.Kind) bool {
 func All[T any](s *Subject, c estate.Collection[T]) []T {
 	s.world.declared(s.rec.control, c.Kind)
 	return c.In(s.world.estate)
+}
+
+// AllOf is All for a kind that is known by name alone.
+func AllOf(s *Subject, kind estate.KindInfo) []estate.Item {
+	s.world.declared(s.rec.control, kind.Kind)
+	return kind.Items(s.world.estate)
 }
 
 // Find returns the resource of a collection with the ID or, where names are

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"reflect"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +31,8 @@ type KindInfo struct {
 	length func(*Estate) int
 	encode func(*Estate) (json.RawMessage, error)
 	decode func(*Estate, func(any) error) error
+	items  func(*Estate) []Item
+	typ    reflect.Type
 	// annotated calls yield for every resource with the annotation, until it
 	// returns false.
 	annotated func(e *Estate, name string, yield func(Ref, string) bool) bool
@@ -51,6 +54,21 @@ func (k KindInfo) Encode(e *Estate) (json.RawMessage, error) { return k.encode(e
 // Decode adds the resources that decode fills into its argument, a pointer to
 // a slice. decode may be strict or not.
 func (k KindInfo) Decode(e *Estate, decode func(into any) error) error { return k.decode(e, decode) }
+
+// An Item is one resource of a kind that is known by name alone.
+type Item struct {
+	Ref    Ref
+	Origin *Origin
+	// Object is a pointer to the resource: the object itself for a kind that
+	// keeps its official Kubernetes type.
+	Object any
+}
+
+// Items returns the resources of the kind in the order they were added.
+func (k KindInfo) Items(e *Estate) []Item { return k.items(e) }
+
+// Type returns the type to which an Item's Object points.
+func (k KindInfo) Type() reflect.Type { return k.typ }
 
 // Kinds lists every kind of an estate, in the order of the reference.
 func Kinds() []KindInfo { return kinds }
@@ -198,6 +216,8 @@ func info[T any](c Collection[T], p Provider) KindInfo {
 		Provider: p,
 		join:     func(to, from *Estate) { c.join(to, from) },
 		length:   func(e *Estate) int { return len(c.In(e)) },
+		items:    c.items,
+		typ:      objectType[T](),
 		encode: func(e *Estate) (json.RawMessage, error) {
 			items := c.In(e)
 			if items == nil {
@@ -238,6 +258,26 @@ func info[T any](c Collection[T], p Provider) KindInfo {
 			return true
 		},
 	}
+}
+
+func (c Collection[T]) items(e *Estate) []Item {
+	set := c.In(e)
+	out := make([]Item, len(set))
+	for i, item := range set {
+		out[i] = Item{Ref: c.ref(item), Origin: c.origin(item), Object: item}
+		if r, ok := any(item).(interface{ object() any }); ok {
+			out[i].Object = r.object()
+		}
+	}
+	return out
+}
+
+func objectType[T any]() reflect.Type {
+	var none T
+	if r, ok := any(none).(interface{ objectType() reflect.Type }); ok {
+		return r.objectType()
+	}
+	return reflect.TypeFor[T]().Elem()
 }
 
 // Annotated returns the resources of a cluster that have the annotation, and

@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"reflect"
 	"strings"
 
 	istionetworking "istio.io/client-go/pkg/apis/networking/v1"
@@ -24,6 +25,10 @@ type Resource[T any] struct {
 }
 
 func (r *Resource[T]) metadata() metav1.Object { return meta(&r.Object) }
+
+func (r *Resource[T]) object() any { return &r.Object }
+
+func (*Resource[T]) objectType() reflect.Type { return reflect.TypeFor[T]() }
 
 // The Kubernetes kinds, by their API group.
 var (

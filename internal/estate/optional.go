@@ -47,3 +47,7 @@ func (o *Optional[T]) UnmarshalJSON(data []byte) error {
 	o.known = true
 	return nil
 }
+
+// Any returns the value and whether it is known, for code that does not know
+// the type.
+func (o Optional[T]) Any() (any, bool) { return o.value, o.known }

@@ -143,3 +143,9 @@ var discovery = []string{
 // to every service account, by a binding of the same name: with it they read
 // what is public in the cluster.
 func Discovery(role string) bool { return slices.Contains(discovery, role) }
+
+// Discoveries lists those roles.
+func Discoveries() []string { return slices.Clone(discovery) }
+
+// Namespaces lists the namespaces of the platform.
+func Namespaces() []string { return slices.Clone(namespaces) }

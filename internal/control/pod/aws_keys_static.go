@@ -10,12 +10,13 @@ import (
 )
 
 var awsKeysStatic = &control.Control{
-	ID:       "aws-keys-static",
-	Title:    "No workload carries static keys of AWS",
-	Severity: control.High,
-	Refs:     []control.Ref{control.CISEKS("5.2.1"), control.AWS("eks-irsa")},
-	Serves:   []string{"S19", "S28"},
-	Since:    "0.1.0",
+	ID:        "aws-keys-static",
+	Title:     "No workload carries static keys of AWS",
+	Severity:  control.High,
+	Refs:      []control.Ref{control.CISEKS("5.2.1"), control.AWS("eks-irsa")},
+	Serves:    []string{"S19", "S28"},
+	Since:     "0.1.0",
+	Admission: awsKeysStaticAdmission,
 	Check: control.Traced(keyHolders, func(h keyHolder) trace.Place { return h.place }, judgeKeys,
 		estate.Workloads.Kind, estate.ConfigMaps.Kind),
 }

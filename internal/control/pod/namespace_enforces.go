@@ -12,12 +12,13 @@ import (
 )
 
 var namespaceEnforces = &control.Control{
-	ID:       "namespace-enforces",
-	Title:    "Every namespace enforces a Pod Security Standard",
-	Severity: control.High,
-	Refs:     []control.Ref{control.PSS("baseline", ""), control.PSS("restricted", ""), control.CISEKS("4.2.1")},
-	Serves:   []string{"S19", "S29"},
-	Since:    "0.1.0",
+	ID:        "namespace-enforces",
+	Title:     "Every namespace enforces a Pod Security Standard",
+	Severity:  control.High,
+	Refs:      []control.Ref{control.PSS("baseline", ""), control.PSS("restricted", ""), control.CISEKS("4.2.1")},
+	Serves:    []string{"S19", "S29"},
+	Since:     "0.1.0",
+	Admission: namespaceEnforcesAdmission,
 	Check: control.Traced(namespaces, func(n namespace) trace.Place { return n.place }, judgeNamespace,
 		estate.Namespaces.Kind).
 		Helped(estate.Workloads.Kind),

@@ -9,12 +9,13 @@ import (
 )
 
 var resourceLimits = &control.Control{
-	ID:       "resource-limits",
-	Title:    "Every container has a memory limit and a CPU request",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.NSA("Network separation and hardening")},
-	Serves:   []string{"S19"},
-	Since:    "0.1.0",
+	ID:        "resource-limits",
+	Title:     "Every container has a memory limit and a CPU request",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.NSA("Network separation and hardening")},
+	Serves:    []string{"S19"},
+	Since:     "0.1.0",
+	Admission: resourceLimitsAdmission,
 	Check: control.Traced(budgets, func(b budget) trace.Place { return b.place }, judgeBudget, estate.Workloads.Kind).
 		Helped(estate.LimitRanges.Kind),
 }

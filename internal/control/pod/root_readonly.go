@@ -9,13 +9,14 @@ import (
 )
 
 var rootReadonly = &control.Control{
-	ID:       "root-readonly",
-	Title:    "Containers cannot write to their image's file system",
-	Severity: control.Low,
-	Refs:     []control.Ref{control.NSA("Kubernetes Pod security")},
-	Serves:   []string{"S19"},
-	Since:    "0.1.0",
-	Check:    control.Each(estate.Workloads, judgeRoot),
+	ID:        "root-readonly",
+	Title:     "Containers cannot write to their image's file system",
+	Severity:  control.Low,
+	Refs:      []control.Ref{control.NSA("Kubernetes Pod security")},
+	Serves:    []string{"S19"},
+	Since:     "0.1.0",
+	Admission: rootReadonlyAdmission,
+	Check:     control.Each(estate.Workloads, judgeRoot),
 }
 
 func judgeRoot(s *control.Subject, w *estate.Workload) {

@@ -13,13 +13,14 @@ import (
 )
 
 var runtimeSockets = &control.Control{
-	ID:       "runtime-sockets",
-	Title:    "No workload reaches its node's container runtime or devices",
-	Severity: control.Critical,
-	Refs:     []control.Ref{control.PSS("baseline", "HostPath Volumes"), control.NSA("Kubernetes Pod security"), control.ATTACK("T1611")},
-	Serves:   []string{"S19"},
-	Since:    "0.1.0",
-	Check:    control.Each(estate.Workloads, judgeSockets),
+	ID:        "runtime-sockets",
+	Title:     "No workload reaches its node's container runtime or devices",
+	Severity:  control.Critical,
+	Refs:      []control.Ref{control.PSS("baseline", "HostPath Volumes"), control.NSA("Kubernetes Pod security"), control.ATTACK("T1611")},
+	Serves:    []string{"S19"},
+	Since:     "0.1.0",
+	Admission: runtimeSocketsAdmission,
+	Check:     control.Each(estate.Workloads, judgeSockets),
 }
 
 // sockets are where container runtimes and the kubelet listen. Whoever speaks

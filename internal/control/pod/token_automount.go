@@ -12,12 +12,13 @@ import (
 )
 
 var tokenAutomount = &control.Control{
-	ID:       "token-automount",
-	Title:    "Only workloads that use the Kubernetes API have a token for it",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.CISEKS("4.1.6"), control.Project("kubernetes-rbac-good-practices")},
-	Serves:   []string{"S19", "S30"},
-	Since:    "0.1.0",
+	ID:        "token-automount",
+	Title:     "Only workloads that use the Kubernetes API have a token for it",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.CISEKS("4.1.6"), control.Project("kubernetes-rbac-good-practices")},
+	Serves:    []string{"S19", "S30"},
+	Since:     "0.1.0",
+	Admission: tokenAutomountAdmission,
 	Check: control.Traced(tokens, func(t token) trace.Place { return t.place }, judgeToken, estate.Workloads.Kind).
 		Helped(estate.ServiceAccounts.Kind, estate.RoleBindings.Kind, estate.ClusterRoleBindings.Kind),
 }

@@ -8,12 +8,13 @@ import (
 )
 
 var storageclassCSI = &control.Control{
-	ID:       "storageclass-csi",
-	Title:    "Volumes are made by a CSI driver",
-	Severity: control.Low,
-	Refs:     []control.Ref{control.Project("kubernetes-storage-classes")},
-	Serves:   []string{"S13"},
-	Since:    "0.1.0",
+	ID:        "storageclass-csi",
+	Title:     "Volumes are made by a CSI driver",
+	Severity:  control.Low,
+	Refs:      []control.Ref{control.Project("kubernetes-storage-classes")},
+	Serves:    []string{"S13"},
+	Since:     "0.1.0",
+	Admission: storageclassCSIAdmission,
 	Check: control.Each(estate.StorageClasses, func(s *control.Subject, c *storageClass) {
 		name := c.Object.Provisioner
 		switch {

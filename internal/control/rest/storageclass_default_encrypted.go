@@ -6,12 +6,13 @@ import (
 )
 
 var storageclassDefaultEncrypted = &control.Control{
-	ID:       "storageclass-default-encrypted",
-	Title:    "The default StorageClass encrypts its volumes",
-	Severity: control.High,
-	Refs:     []control.Ref{control.AWS("eks-encryption"), control.FSBP("EC2.3")},
-	Serves:   []string{"S12"},
-	Since:    "0.1.0",
+	ID:        "storageclass-default-encrypted",
+	Title:     "The default StorageClass encrypts its volumes",
+	Severity:  control.High,
+	Refs:      []control.Ref{control.AWS("eks-encryption"), control.FSBP("EC2.3")},
+	Serves:    []string{"S12"},
+	Since:     "0.1.0",
+	Admission: storageclassDefaultEncryptedAdmission,
 	Check: control.Each(estate.StorageClasses, func(s *control.Subject, c *storageClass) {
 		if defaultBy(c) == "" {
 			s.NotApplicable()

@@ -8,13 +8,14 @@ import (
 )
 
 var defaultAccountPowerless = &control.Control{
-	ID:       "default-account-powerless",
-	Title:    "The default service accounts hold no rights",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.CISEKS("4.1.5"), control.Project("kubernetes-rbac-good-practices")},
-	Serves:   []string{"S30"},
-	Since:    "0.1.0",
-	Check:    bindings(judgeDefaultAccount),
+	ID:        "default-account-powerless",
+	Title:     "The default service accounts hold no rights",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.CISEKS("4.1.5"), control.Project("kubernetes-rbac-good-practices")},
+	Serves:    []string{"S30"},
+	Since:     "0.1.0",
+	Admission: defaultAccountPowerlessAdmission,
+	Check:     bindings(judgeDefaultAccount),
 }
 
 func judgeDefaultAccount(s *control.Subject, b *binding) {

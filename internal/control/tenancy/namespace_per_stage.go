@@ -11,13 +11,14 @@ import (
 )
 
 var namespacePerStage = &control.Control{
-	ID:       "namespace-per-stage",
-	Title:    "Each project and each stage has a namespace of its own",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.CISEKS("4.5.1"), control.CISEKS("4.5.2"), control.NSA("Network separation and hardening")},
-	Serves:   []string{"S29"},
-	Since:    "0.1.0",
-	Check:    namespaces(judgePerStage),
+	ID:        "namespace-per-stage",
+	Title:     "Each project and each stage has a namespace of its own",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.CISEKS("4.5.1"), control.CISEKS("4.5.2"), control.NSA("Network separation and hardening")},
+	Serves:    []string{"S29"},
+	Since:     "0.1.0",
+	Admission: namespacePerStageAdmission,
+	Check:     namespaces(judgePerStage),
 }
 
 // partOf is the recommended label for the project of a workload.

@@ -7,13 +7,14 @@ import (
 )
 
 var rbacAnonymous = &control.Control{
-	ID:       "rbac-anonymous",
-	Title:    "Nothing is bound to everybody",
-	Severity: control.Critical,
-	Refs:     []control.Ref{control.Project("kubernetes-rbac-good-practices"), control.AWS("eks-rbac-roles")},
-	Serves:   []string{"S28", "S30"},
-	Since:    "0.1.0",
-	Check:    bindings(judgeAnonymous),
+	ID:        "rbac-anonymous",
+	Title:     "Nothing is bound to everybody",
+	Severity:  control.Critical,
+	Refs:      []control.Ref{control.Project("kubernetes-rbac-good-practices"), control.AWS("eks-rbac-roles")},
+	Serves:    []string{"S28", "S30"},
+	Since:     "0.1.0",
+	Admission: rbacAnonymousAdmission,
+	Check:     bindings(judgeAnonymous),
 }
 
 // forEverybody are the bindings of Kubernetes itself to everybody: what the

@@ -5,13 +5,14 @@ import (
 )
 
 var rbacWildcards = &control.Control{
-	ID:       "rbac-wildcards",
-	Title:    "No role outside the platform says \"all\"",
-	Severity: control.High,
-	Refs:     []control.Ref{control.CISEKS("4.1.1"), control.CISEKS("4.1.3"), control.Project("kubernetes-rbac-good-practices")},
-	Serves:   []string{"S28", "S30"},
-	Since:    "0.1.0",
-	Check:    bindings(judgeWildcards, bindingKinds...),
+	ID:        "rbac-wildcards",
+	Title:     "No role outside the platform says \"all\"",
+	Severity:  control.High,
+	Refs:      []control.Ref{control.CISEKS("4.1.1"), control.CISEKS("4.1.3"), control.Project("kubernetes-rbac-good-practices")},
+	Serves:    []string{"S28", "S30"},
+	Since:     "0.1.0",
+	Admission: rbacWildcardsAdmission,
+	Check:     bindings(judgeWildcards, bindingKinds...),
 }
 
 func judgeWildcards(s *control.Subject, b *binding) {

@@ -194,14 +194,63 @@ func (o object) definedKinds() [][2]string {
 	return out
 }
 
+// DryRun asks the server whether it would take an object, and returns what it
+// says where it would not. Nothing is stored, but for the namespace that the
+// object names.
+func (s *Server) DryRun(t testing.TB, manifest string) (refusal string) {
+	t.Helper()
+	objects, err := parse(manifest)
+	if err != nil || len(objects) != 1 {
+		t.Fatalf("parsing a manifest: %d objects, %v", len(objects), err)
+	}
+	path, err := s.path(t.Context(), objects[0])
+	if err != nil {
+		t.Fatalf("asking for %s: %v", objects[0], err)
+	}
+	body, err := json.Marshal(objects[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, answer, err := s.call(t.Context(), http.MethodPatch, path+"?dryRun=All&fieldManager=eksafe-rig&force=true", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status < 300 {
+		return ""
+	}
+	return fmt.Sprintf("%d: %s", status, bytes.TrimSpace(answer))
+}
+
 func (s *Server) apply(ctx context.Context, o object) error {
-	kind, err := s.resource(ctx, o.apiVersion(), o.kind())
+	path, err := s.path(ctx, o)
 	if err != nil {
 		return err
 	}
+	if err := s.patch(ctx, path, o); err != nil {
+		return err
+	}
+	if o["status"] == nil || o.kind() == "CustomResourceDefinition" {
+		return nil
+	}
+	err = s.patch(ctx, path+"/status", object{
+		"apiVersion": o.apiVersion(), "kind": o.kind(),
+		"metadata": map[string]any{"name": o.meta("name")}, "status": o["status"],
+	})
+	if errors.Is(err, errNotFound) { // no such subresource: it is already stored
+		return nil
+	}
+	return err
+}
+
+// path returns where an object stands. Its namespace is made.
+func (s *Server) path(ctx context.Context, o object) (string, error) {
+	kind, err := s.resource(ctx, o.apiVersion(), o.kind())
+	if err != nil {
+		return "", err
+	}
 	name, path := o.meta("name"), "/apis/"+o.apiVersion()
 	if name == "" {
-		return errors.New("it has no name")
+		return "", errors.New("it has no name")
 	}
 	if !strings.Contains(o.apiVersion(), "/") {
 		path = "/api/" + o.apiVersion()
@@ -213,26 +262,12 @@ func (s *Server) apply(ctx context.Context, o object) error {
 		}
 		if o.kind() != "ServiceAccount" || name != "default" {
 			if err := s.makeNamespace(ctx, namespace); err != nil {
-				return err
+				return "", err
 			}
 		}
 		path += "/namespaces/" + url.PathEscape(namespace)
 	}
-	path += "/" + kind.Name + "/" + url.PathEscape(name)
-	if err := s.patch(ctx, path, o); err != nil {
-		return err
-	}
-	if o["status"] == nil || o.kind() == "CustomResourceDefinition" {
-		return nil
-	}
-	err = s.patch(ctx, path+"/status", object{
-		"apiVersion": o.apiVersion(), "kind": o.kind(),
-		"metadata": map[string]any{"name": name}, "status": o["status"],
-	})
-	if errors.Is(err, errNotFound) { // no such subresource: it is already stored
-		return nil
-	}
-	return err
+	return path + "/" + kind.Name + "/" + url.PathEscape(name), nil
 }
 
 // makeNamespace makes a namespace and its default service account, once.
@@ -308,4 +343,13 @@ func (s *Server) resource(ctx context.Context, apiVersion, kind string) (resourc
 		return resource{}, fmt.Errorf("%s %s is not served: %w", apiVersion, kind, err)
 	}
 	return s.plurals[apiVersion][kind], nil
+}
+
+// Delete deletes an object that has no namespace.
+func (s *Server) Delete(t testing.TB, apiVersion, resource, name string) {
+	t.Helper()
+	status, answer, err := s.call(t.Context(), http.MethodDelete, "/apis/"+apiVersion+"/"+resource+"/"+url.PathEscape(name), nil)
+	if err != nil || status >= 300 {
+		t.Fatalf("deleting %s %s: %d %s %v", resource, name, status, answer, err)
+	}
 }

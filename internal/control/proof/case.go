@@ -1,4 +1,4 @@
-package controltest
+package proof
 
 import (
 	"fmt"
@@ -10,31 +10,31 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A kase is one mutation of the secure estate and what it must lead to.
-type kase struct {
+// A Case is one mutation of the secure estate and what it must lead to.
+type Case struct {
 	Name     string // "fail/every-ipv4-address.yaml"
 	Verdict  string // "fail", "pass", "unknown" or "notApplicable"
-	Set      []assignment
-	Wants    []want
-	Expected []want    // subjects that miss the control by design
-	Also     []overlap // what other controls may say as well
+	Set      []Assignment
+	Wants    []Want
+	Expected []Want    // subjects that miss the control by design
+	Also     []Overlap // what other controls may say as well
 }
 
-// An assignment sets one field of one resource. A resource that is removed has
+// An Assignment sets one field of one resource. A resource that is removed has
 // neither field nor value.
-type assignment struct {
+type Assignment struct {
 	Resource string // "deployment/shop-prod/web"
 	Field    string
 	Value    *yaml.Node
 }
 
-// A want is one finding or gap that must be reported.
-type want struct {
+// A Want is one finding or gap that must be reported.
+type Want struct {
 	Resource, Field, Message string
 }
 
-// An overlap is a finding or gap of another control that is right.
-type overlap struct {
+// An Overlap is a finding or gap of another control that is right.
+type Overlap struct {
 	Control string
 	Message string // empty: whatever it says
 }
@@ -50,31 +50,31 @@ var (
 	quotedRE    = regexp.MustCompile(quoted)
 )
 
-// parseCase reads one section of a control's txtar.
-func parseCase(name string, data []byte) (*kase, error) {
+// ParseCase reads one case; name is that of its section: "fail/not-set.yaml".
+func ParseCase(name string, data []byte) (*Case, error) {
 	verdict, rest, _ := strings.Cut(name, "/")
 	if !slices.Contains([]string{"fail", "pass", "unknown", "notApplicable"}, verdict) || !strings.HasSuffix(rest, ".yaml") {
 		return nil, fmt.Errorf("%s: a case is fail/…, pass/…, unknown/… or notApplicable/….yaml", name)
 	}
-	k := &kase{Name: name, Verdict: verdict}
+	k := &Case{Name: name, Verdict: verdict}
 	var root yaml.Node
 	if err := yaml.Unmarshal(data, &root); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	lines := map[int]want{} // what stands on each line
+	lines := map[int]Want{} // what stands on each line
 	if len(root.Content) > 0 {
 		for resource, fields := range pairs(root.Content[0]) {
-			note(lines, resource.Line, want{Resource: resource.Value})
+			note(lines, resource.Line, Want{Resource: resource.Value})
 			if fields.Tag == "!!null" {
-				k.Set = append(k.Set, assignment{Resource: resource.Value})
+				k.Set = append(k.Set, Assignment{Resource: resource.Value})
 				continue
 			}
 			if fields.Kind != yaml.MappingNode {
 				return nil, fmt.Errorf("%s: %s must be a mapping of fields, or null", name, resource.Value)
 			}
 			for field, value := range pairs(fields) {
-				k.Set = append(k.Set, assignment{resource.Value, field.Value, value})
-				note(lines, field.Line, want{Resource: resource.Value, Field: field.Value})
+				k.Set = append(k.Set, Assignment{resource.Value, field.Value, value})
+				note(lines, field.Line, Want{Resource: resource.Value, Field: field.Value})
 				locate(lines, resource.Value, field.Value, value)
 			}
 		}
@@ -93,14 +93,14 @@ func parseCase(name string, data []byte) (*kase, error) {
 	return k, nil
 }
 
-func note(lines map[int]want, line int, w want) {
+func note(lines map[int]Want, line int, w Want) {
 	if _, taken := lines[line]; !taken {
 		lines[line] = w
 	}
 }
 
 // locate notes which field stands on which line of a value.
-func locate(lines map[int]want, resource, path string, n *yaml.Node) {
+func locate(lines map[int]Want, resource, path string, n *yaml.Node) {
 	switch n.Kind {
 	case yaml.MappingNode:
 		for key, value := range pairs(n) {
@@ -108,20 +108,20 @@ func locate(lines map[int]want, resource, path string, n *yaml.Node) {
 			if strings.ContainsAny(key.Value, "./[") {
 				field = path + "[" + key.Value + "]"
 			}
-			note(lines, key.Line, want{Resource: resource, Field: field})
+			note(lines, key.Line, Want{Resource: resource, Field: field})
 			locate(lines, resource, field, value)
 		}
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
 			field := fmt.Sprintf("%s[%d]", path, i)
-			note(lines, item.Line, want{Resource: resource, Field: field})
+			note(lines, item.Line, Want{Resource: resource, Field: field})
 			locate(lines, resource, field, item)
 		}
 	}
 }
 
 // directives reads the comments of one line, at which here stands.
-func (k *kase) directives(line string, here want) error {
+func (k *Case) directives(line string, here Want) error {
 	n := len(directiveRE.FindAllString(line, -1))
 	if n == 0 {
 		return nil
@@ -133,11 +133,11 @@ func (k *kase) directives(line string, here want) error {
 		if err != nil {
 			return fmt.Errorf("message %s: %w", m[3], err)
 		}
-		k.Wants = append(k.Wants, want{m[1], m[2], msg})
+		k.Wants = append(k.Wants, Want{m[1], m[2], msg})
 	}
 	for _, d := range []struct {
 		re   *regexp.Regexp
-		list *[]want
+		list *[]Want
 	}{{wantRE, &k.Wants}, {expectedRE, &k.Expected}} {
 		for _, m := range d.re.FindAllStringSubmatch(line, -1) {
 			found++
@@ -149,13 +149,13 @@ func (k *kase) directives(line string, here want) error {
 				if err != nil {
 					return fmt.Errorf("message %s: %w", q, err)
 				}
-				*d.list = append(*d.list, want{here.Resource, here.Field, msg})
+				*d.list = append(*d.list, Want{here.Resource, here.Field, msg})
 			}
 		}
 	}
 	for _, m := range alsoRE.FindAllStringSubmatch(line, -1) {
 		found++
-		o := overlap{Control: m[1]}
+		o := Overlap{Control: m[1]}
 		if m[2] != "" {
 			msg, err := strconv.Unquote(m[2])
 			if err != nil {

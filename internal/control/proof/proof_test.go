@@ -1,4 +1,4 @@
-package controltest
+package proof
 
 import (
 	"slices"
@@ -79,22 +79,22 @@ func TestProveCatches(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base, err := load(secure)
+			base, err := Secure()
 			if err != nil {
 				t.Fatal(err)
 			}
 			c := judged(tt.judge)
-			h := &harness{base: base, controls: []*control.Control{c}}
+			h := &Harness{Base: base, Controls: []*control.Control{c}}
 			if tt.other != nil {
 				o := judged(tt.other)
 				o.ID = "other"
-				h.controls = append(h.controls, o)
+				h.Controls = append(h.Controls, o)
 			}
-			k, err := parseCase(tt.kase, []byte(tt.yaml))
+			k, err := ParseCase(tt.kase, []byte(tt.yaml))
 			if err != nil {
 				t.Fatal(err)
 			}
-			problems := strings.Join(h.prove(c, k), "\n")
+			problems := strings.Join(h.Prove(c, k), "\n")
 			if tt.want == "" && problems != "" {
 				t.Errorf("problems with a right control:\n%s", problems)
 			}
@@ -106,7 +106,7 @@ func TestProveCatches(t *testing.T) {
 }
 
 func TestParseCase(t *testing.T) {
-	k, err := parseCase("fail/x.yaml", []byte(`
+	k, err := ParseCase("fail/x.yaml", []byte(`
 deployment/shop/web:  # want "the whole"
   spec.replicas: 0  # want "none"  # also other "also"
   metadata.annotations[a.b/c]: "x"  # want "annotated"
@@ -122,7 +122,7 @@ cluster/shop: null
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []want{
+	want := []Want{
 		{"deployment/shop/web", "", "the whole"},
 		{"deployment/shop/web", "spec.replicas", "none"},
 		{"deployment/shop/web", "metadata.annotations[a.b/c]", "annotated"},
@@ -133,7 +133,7 @@ cluster/shop: null
 	if !slices.Equal(k.Wants, want) {
 		t.Errorf("wants %v\nwant  %v", k.Wants, want)
 	}
-	if !slices.Equal(k.Also, []overlap{{"other", "also"}}) {
+	if !slices.Equal(k.Also, []Overlap{{"other", "also"}}) {
 		t.Errorf("also %v", k.Also)
 	}
 	if last := k.Set[len(k.Set)-1]; last.Resource != "cluster/shop" || last.Value != nil {
@@ -151,7 +151,7 @@ func TestParseCaseRefuses(t *testing.T) {
 		"fields that are no mapping":       {"pass/x.yaml", "cluster/shop: 3"},
 		"no YAML":                          {"pass/x.yaml", "a: [b"},
 	} {
-		if _, err := parseCase(tt.kase, []byte(tt.yaml)); err == nil {
+		if _, err := ParseCase(tt.kase, []byte(tt.yaml)); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
@@ -159,7 +159,7 @@ func TestParseCaseRefuses(t *testing.T) {
 
 // A misspelt field must not look like one that is not set.
 func TestMutateIsStrict(t *testing.T) {
-	base, err := load(secure)
+	base, err := Secure()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,19 +168,19 @@ func TestMutateIsStrict(t *testing.T) {
 		"AWS field in a list":     {"launchtemplate/shop-prod-nodes:\n  launchTemplateData.blockDeviceMappings[0].ebs.encypted: false", "encypted"},
 		"Kubernetes field":        {"deployment/shop-prod/web:\n  spec.template.spec.hostNetwrok: true", "hostNetwrok"},
 		"kind":                    {"deploymnet/shop-prod/web:\n  spec: {}", "no kind"},
-		"resource to remove":      {"cluster/nowhere: null", "the secure estate has none"},
+		"resource to remove":      {"cluster/nowhere: null", "the estate has none"},
 		"field below a scalar":    {"cluster/shop-prod:\n  version.major: 1", "no mapping"},
 		"element beyond the list": {"cluster/shop-prod:\n  encryptionConfig[7].resources: []", "elements"},
 		"wrong type":              {"cluster/shop-prod:\n  version: 1.35", "decoding cluster/shop-prod"},
 	} {
-		k, err := parseCase("pass/x.yaml", []byte(tt.yaml))
+		k, err := ParseCase("pass/x.yaml", []byte(tt.yaml))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		w, err := base.mutate(k.Set)
+		w, err := base.Mutate(k.Set)
 		if err == nil {
-			_, err = w.estate()
+			_, err = w.Estate()
 		}
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tt.want)
@@ -190,18 +190,18 @@ func TestMutateIsStrict(t *testing.T) {
 
 // A case must not change the estate of the next.
 func TestMutateLeavesTheBaseAlone(t *testing.T) {
-	base, err := load(secure)
+	base, err := Secure()
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := parseCase("pass/x.yaml", []byte("cluster/shop-prod:\n  version: \"1.1\"\n  logging.clusterLogging.enabledTypes[0]: changed\nkey/new:\n  keyId: new\n"))
+	k, err := ParseCase("pass/x.yaml", []byte("cluster/shop-prod:\n  version: \"1.1\"\n  logging.clusterLogging.enabledTypes[0]: changed\nkey/new:\n  keyId: new\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := base.mutate(k.Set); err != nil {
+	if _, err := base.Mutate(k.Set); err != nil {
 		t.Fatal(err)
 	}
-	e, err := base.estate()
+	e, err := base.Estate()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,7 @@
-package controltest
+package proof
 
 import (
 	"bytes"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,12 +16,10 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/eksafe/eksafe/internal/config"
+	"github.com/eksafe/eksafe/internal/control/controltest/secure"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/source/kubeobject"
 )
-
-//go:embed secure/*.yaml
-var secure embed.FS
 
 // The account of the secure estate.
 const (
@@ -30,8 +27,12 @@ const (
 	region  = "eu-west-1"
 )
 
-// A world is the resources of an estate before they are decoded.
-type world []*resource
+// A World is the resources of an estate before they are decoded. The zero value
+// is an empty estate in which everything was read.
+type World []*resource
+
+// Secure returns the secure estate.
+func Secure() (World, error) { return load(secure.Files) }
 
 // configID is the resource that is no resource: what users declare.
 const configID = "eksafe.yaml"
@@ -80,10 +81,10 @@ var awsTypes = sync.OnceValue(func() map[estate.Kind]reflect.Type {
 	return out
 })
 
-// load reads the secure estate.
-func load(files fs.FS) (world, error) {
-	var w world
-	names, err := fs.Glob(files, "secure/*.yaml")
+// load reads the resources of every YAML file of a folder.
+func load(files fs.FS) (World, error) {
+	var w World
+	names, err := fs.Glob(files, "*.yaml")
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func load(files fs.FS) (world, error) {
 	return w, nil
 }
 
-func (w *world) addDocument(tree map[string]any) error {
+func (w *World) addDocument(tree map[string]any) error {
 	if _, manifest := tree["apiVersion"]; manifest {
 		id, err := manifestID(tree)
 		if err != nil {
@@ -147,7 +148,7 @@ func manifestID(tree map[string]any) (string, error) {
 }
 
 // add adds a resource. What its ID says need not be said again.
-func (w *world) add(id string, tree map[string]any) error {
+func (w *World) add(id string, tree map[string]any) error {
 	if w.find(id) != nil {
 		return fmt.Errorf("%s stands twice", id)
 	}
@@ -217,7 +218,7 @@ func kubernetesKind(prefix string) (kubeobject.Resource, bool) {
 	return kubeobject.Resource{}, false
 }
 
-func (w world) find(id string) *resource {
+func (w World) find(id string) *resource {
 	for _, r := range w {
 		if r.ID == id {
 			return r
@@ -226,9 +227,9 @@ func (w world) find(id string) *resource {
 	return nil
 }
 
-// mutate returns a copy of w with the assignments made. Resources that are not
+// Mutate returns a copy of w with the assignments made. Resources that are not
 // touched are shared.
-func (w world) mutate(set []assignment) (world, error) {
+func (w World) Mutate(set []Assignment) (World, error) {
 	out := slices.Clone(w)
 	fresh := map[string]bool{}
 	for _, a := range set {
@@ -236,7 +237,7 @@ func (w world) mutate(set []assignment) (world, error) {
 			n := len(out)
 			out = slices.DeleteFunc(out, func(r *resource) bool { return r.ID == a.Resource })
 			if len(out) == n {
-				return nil, fmt.Errorf("cannot remove %s: the secure estate has none", a.Resource)
+				return nil, fmt.Errorf("cannot remove %s: the estate has none", a.Resource)
 			}
 			continue
 		}
@@ -296,9 +297,9 @@ func clone(v any) any {
 	}
 }
 
-// estate decodes the resources strictly: a misspelt field must not look like
+// Estate decodes the resources strictly: a misspelt field must not look like
 // one that is not set. Every kind is read, except skipped.
-func (w world) estate(skipped ...estate.Kind) (*estate.Estate, error) {
+func (w World) Estate(skipped ...estate.Kind) (*estate.Estate, error) {
 	e := &estate.Estate{}
 	var dec kubeobject.Decoder
 	counts := map[estate.Kind]int{}
@@ -345,8 +346,8 @@ func (w world) estate(skipped ...estate.Kind) (*estate.Estate, error) {
 	return e, nil
 }
 
-// config decodes the declarations strictly.
-func (w world) config() (*config.Config, error) {
+// Config decodes the declarations strictly.
+func (w World) Config() (*config.Config, error) {
 	c := &config.Config{}
 	r := w.find(configID)
 	if r == nil {
@@ -416,9 +417,9 @@ func unknownField(path string, tree any, t reflect.Type) error {
 	return nil
 }
 
-// names returns the resource ID for each ARN, so that tests speak of
+// Names returns the resource ID for each ARN, so that tests speak of
 // "dbinstance/orders".
-func (w world) names() map[string]string {
+func (w World) Names() map[string]string {
 	out := map[string]string{}
 	for _, r := range w {
 		if aws, ok := r.tree["aws"].(map[string]any); ok {
@@ -428,4 +429,28 @@ func (w world) names() map[string]string {
 		}
 	}
 	return out
+}
+
+// A Manifest is one object of a world as it would be applied.
+type Manifest struct {
+	ID   string // "deployment/shop-prod/web"
+	Kind estate.Kind
+	JSON []byte
+}
+
+// Manifests returns the Kubernetes objects that before does not have in the
+// same form.
+func (w World) Manifests(before World) ([]Manifest, error) {
+	var out []Manifest
+	for _, r := range w {
+		if _, aws := awsTypes()[r.Kind]; aws || r.ID == configID || slices.Contains(before, r) {
+			continue
+		}
+		data, err := r.encode()
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", r.ID, err)
+		}
+		out = append(out, Manifest{r.ID, r.Kind, data})
+	}
+	return out, nil
 }
