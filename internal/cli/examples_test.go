@@ -111,8 +111,11 @@ func TestSecureShop(t *testing.T) {
 	} {
 		listed := table(t, readme)
 		for _, r := range auditExample(t, args...) {
-			verdict, _, _ := strings.Cut(listed[r.Control], " | ")
+			verdict, why, _ := strings.Cut(listed[r.Control], " | ")
 			delete(listed, r.Control)
+			if args[0] == "--config" && strings.Contains(why, "with `--config`") {
+				verdict = "" // the file decides, and the README says so
+			}
 			switch {
 			case r.Verdict == "fail":
 				t.Errorf("%s fails", r.Control)

@@ -14,10 +14,11 @@ import (
 type delivery struct {
 	what   string // "access logs of ALB shop"
 	from   trace.Place
-	to     string // a bucket's name or ARN, or the ARN of a log group or stream
-	prefix string // with which the keys of its objects begin
-	kind   string // "access", "waf", "trail", "flow"
-	site   site   // of the source
+	to     string           // a bucket's name or ARN, or the ARN of a log group or stream
+	prefix string           // with which the keys of its objects begin
+	kind   string           // "access", "waf", "trail", "flow"
+	site   site             // of the source
+	group  *estate.LogGroup // nil unless it writes to one that was read
 }
 
 // deliveries lists where load balancers, web ACLs, trails and VPCs write their
@@ -61,7 +62,23 @@ func deliveries(g *trace.Graph) []delivery {
 			})
 		}
 	}
+	for i := range out {
+		out[i].group = logGroupOf(g.Estate, out[i])
+	}
 	return out
+}
+
+// logGroupOf returns the log group that a delivery writes to, by its name in the
+// account and region of the delivery, or by the identity that a template gives.
+func logGroupOf(e *estate.Estate, d delivery) *estate.LogGroup {
+	to := strings.TrimSuffix(d.to, ":*")
+	_, name, named := strings.Cut(to, ":log-group:")
+	for _, g := range estate.LogGroups.In(e) {
+		if g.Arn == to || named && (g.Arn == name || g.LogGroupName == name && siteOf(&g.Origin) == d.site) {
+			return g
+		}
+	}
+	return nil
 }
 
 func under(prefix string) string {
@@ -108,7 +125,7 @@ func bucketOf(e *estate.Estate, to string) *estate.Bucket {
 
 // isBucket reports whether a delivery writes to S3.
 func (d delivery) isBucket() bool {
-	return !strings.Contains(d.to, ":logs:") && !strings.Contains(d.to, ":firehose:")
+	return d.group == nil && !strings.Contains(d.to, ":logs:") && !strings.Contains(d.to, ":firehose:")
 }
 
 // A store is a bucket or log group with everything that is written to it.

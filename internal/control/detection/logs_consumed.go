@@ -27,7 +27,7 @@ func judgeConsumed(s *control.Subject, st *store) {
 	switch {
 	case strings.Contains(first.to, ":firehose:"):
 		s.Unknownf("whether something reads what delivery stream %s of %s carries is not read", estate.ShortName(first.to), first.what)
-	case strings.Contains(first.to, ":logs:"):
+	case first.group != nil || strings.Contains(first.to, ":logs:"):
 		judgeSubscribed(s, st)
 	case st.bucket == nil:
 		otherAccount(s, first)
@@ -40,16 +40,12 @@ func judgeConsumed(s *control.Subject, st *store) {
 func judgeSubscribed(s *control.Subject, st *store) {
 	d := st.deliveries[0]
 	_, name, _ := strings.Cut(strings.TrimSuffix(d.to, ":*"), ":log-group:")
-	var group *estate.LogGroup
-	for _, g := range control.All(s, estate.LogGroups) {
-		if g.LogGroupName == name && siteOf(&g.Origin) == d.site {
-			group = g
-		}
-	}
+	group := d.group
 	if group == nil {
 		s.Unknownf("log group %s, to which %s go, was not read; allow logs:DescribeLogGroups", name, d.what)
 		return
 	}
+	name = group.LogGroupName
 	switch filters, known := group.SubscriptionFilters.Get(); {
 	case !known:
 		s.Unknownf("the subscription filters of log group %s are not known; allow logs:DescribeSubscriptionFilters", name)

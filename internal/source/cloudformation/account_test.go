@@ -132,8 +132,8 @@ func TestWhatAccountResourcesBecome(t *testing.T) {
   S: {Type: AWS::SNS::Subscription, Properties: {TopicArn: !Ref R, Protocol: lambda, Endpoint: "arn:aws:lambda:eu-west-1:1:function:f"}}`, "Topic",
 			`{"kmsMasterKeyId":"","subscriptions":[{"protocol":"email"},{"protocol":"lambda","endpoint":"arn:aws:lambda:eu-west-1:1:function:f","confirmed":true}],"topicName":"R"}`},
 		{"event rule", `
-  R: {Type: AWS::Events::Rule, Properties: {EventPattern: {source: [aws.guardduty]}, Targets: [{Id: t, Arn: a, Input: hunter2}]}}`, "EventRule",
-			`{"eventBusName":"default","eventPattern":"{\"source\":[\"aws.guardduty\"]}","name":"R","state":"ENABLED","targets":["a"]}`},
+  R: {Type: AWS::Events::Rule, Properties: {EventPattern: {source: [aws.guardduty], detail: {severity: [{numeric: [">=", 4]}], service: {archived: [{exists: false}]}}}, Targets: [{Id: t, Arn: a, Input: hunter2}]}}`, "EventRule",
+			`{"eventBusName":"default","eventPattern":"{\"detail\":{\"service\":{\"archived\":[{\"exists\":false}]},\"severity\":[{\"numeric\":[\"\\u003e=\",4]}]},\"source\":[\"aws.guardduty\"]}","name":"R","state":"ENABLED","targets":["a"]}`},
 		{"log group", `
   R: {Type: AWS::Logs::LogGroup}
   F: {Type: AWS::Logs::SubscriptionFilter, Properties: {LogGroupName: !Ref R, FilterPattern: "", DestinationArn: d}}`, "LogGroup",

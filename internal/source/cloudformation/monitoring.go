@@ -277,7 +277,7 @@ func readEventRule(res *resource) {
 		rule.EventPattern = estate.Known("")
 	} else {
 		var unresolved bool
-		pattern := toJSON(p.get("EventPattern"), asIs, &unresolved, 0)
+		pattern := typed(toJSON(p.get("EventPattern"), asIs, &unresolved, 0))
 		if data, err := json.Marshal(pattern); err == nil && !unresolved {
 			rule.EventPattern = estate.Known(string(data))
 		}
@@ -290,6 +290,37 @@ func readEventRule(res *resource) {
 		rule.Targets = estate.Known(targets)
 	}
 	put(res, estate.EventRules, rule, nil)
+}
+
+// typed gives numbers and truth values of an event pattern their type again: a
+// template's values are texts.
+func typed(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = typed(v[i])
+		}
+	case map[string]any:
+		for key, inner := range v {
+			switch values, isList := inner.([]any); {
+			case key == "numeric" && isList:
+				for i, text := range values {
+					if s, ok := text.(string); ok {
+						if f, err := strconv.ParseFloat(s, 64); err == nil {
+							values[i] = f
+						}
+					}
+				}
+			case key == "exists":
+				if s, ok := inner.(string); ok {
+					v[key] = s == "true"
+				}
+			default:
+				v[key] = typed(inner)
+			}
+		}
+	}
+	return v
 }
 
 func readLogGroup(res *resource) {
