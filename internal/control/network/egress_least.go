@@ -14,12 +14,13 @@ import (
 )
 
 var egressLeast = &control.Control{
-	ID:       "egress-least",
-	Title:    "Policies let out only to DNS, pods, databases and declared dependencies",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.Project("kubernetes-network-policies"), control.NSA("Network separation and hardening")},
-	Serves:   []string{"S16", "S14"},
-	Since:    "0.1.0",
+	ID:        "egress-least",
+	Title:     "Policies let out only to DNS, pods, databases and declared dependencies",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.Project("kubernetes-network-policies"), control.NSA("Network separation and hardening")},
+	Serves:    []string{"S16", "S14"},
+	Since:     "0.1.0",
+	Admission: egressLeastAdmission,
 	Check: control.Traced(func(g *trace.Graph) []opener { return openers(g, egress) }, opener.at, judgeEgress,
 		estate.NetworkPolicies.Kind, estate.CalicoNetworkPolicies.Kind, estate.CalicoGlobalNetworkPolicies.Kind).
 		Needs(estate.Workloads.Kind).

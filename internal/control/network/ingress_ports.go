@@ -14,12 +14,13 @@ import (
 )
 
 var ingressPorts = &control.Control{
-	ID:       "ingress-ports",
-	Title:    "Policies let in only to the ports that containers serve",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.Project("kubernetes-network-policies"), control.NSA("Network separation and hardening")},
-	Serves:   []string{"S15", "S14"},
-	Since:    "0.1.0",
+	ID:        "ingress-ports",
+	Title:     "Policies let in only to the ports that containers serve",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.Project("kubernetes-network-policies"), control.NSA("Network separation and hardening")},
+	Serves:    []string{"S15", "S14"},
+	Since:     "0.1.0",
+	Admission: ingressPortsAdmission,
 	Check: control.Traced(func(g *trace.Graph) []opener { return openers(g, ingress) }, opener.at, judgeIngress,
 		estate.NetworkPolicies.Kind, estate.CalicoNetworkPolicies.Kind, estate.CalicoGlobalNetworkPolicies.Kind).
 		Needs(estate.Workloads.Kind, estate.Services.Kind).

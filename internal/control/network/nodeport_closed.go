@@ -13,12 +13,13 @@ import (
 )
 
 var nodeportClosed = &control.Control{
-	ID:       "nodeport-closed",
-	Title:    "No port of a node is reachable from the internet",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.CISEKS("5.4.3"), control.ATTACK("T1190")},
-	Serves:   []string{"S4", "S15"},
-	Since:    "0.1.0",
+	ID:        "nodeport-closed",
+	Title:     "No port of a node is reachable from the internet",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.CISEKS("5.4.3"), control.ATTACK("T1190")},
+	Serves:    []string{"S4", "S15"},
+	Since:     "0.1.0",
+	Admission: nodeportClosedAdmission,
 	Check: control.Each(estate.Services, judgeNodePorts).
 		Needs(estate.SecurityGroups.Kind, estate.Subnets.Kind, estate.RouteTables.Kind).
 		Helped(nodeKinds...).

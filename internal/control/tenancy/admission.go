@@ -16,7 +16,10 @@ var namespacePerStageAdmission = control.ForPods(
 		Message:    "default belongs to no project and no stage; name a namespace",
 	})
 
-const rbacAPI = "rbac.authorization.k8s.io"
+const (
+	rbacAPI      = "rbac.authorization.k8s.io"
+	clusterAdmin = "cluster-admin"
+)
 
 var bindingResources = []string{"rolebindings", "clusterrolebindings"}
 
@@ -48,3 +51,34 @@ var rbacWildcardsAdmission = control.ForKind(rbacAPI, "v1",
 			"!has(object.rules) || object.rules == null || object.rules.all(r, !('*' in r.verbs) && !('*' in r.?apiGroups.orValue([])) && !r.?resources.orValue([]).exists(x, x.startsWith('*')))",
 		Message: "no role may say \"*\": name verbs, groups and resources",
 	})
+
+var rbacEscalationAdmission = control.ForKind(rbacAPI, "v1",
+	"a role is refused although nobody outside the platform has it, and bindings are not seen; what names make unclear to the control is admitted",
+	[]string{"roles", "clusterroles"}, escalationValidations()...)
+
+// escalationValidations writes the table of escalations in CEL. What a wildcard
+// includes is left to rbac-wildcards, as by the control.
+func escalationValidations() []control.AdmissionValidation {
+	const judged = "object.metadata.?labels[?'kubernetes.io/bootstrapping'].orValue('') != 'rbac-defaults' && has(object.rules) && object.rules != null && object.rules.exists(r, " +
+		"!('*' in r.verbs) && !('*' in r.?apiGroups.orValue([])) && !r.?resources.orValue([]).exists(x, x.startsWith('*')) && "
+	var out []control.AdmissionValidation
+	for _, e := range escalations {
+		right := "r.verbs.exists(v, v in " + list(e.verbs) + ") && '" + e.group + "' in r.?apiGroups.orValue([]) && " +
+			"r.?resources.orValue([]).exists(x, x in " + list(e.resources) + ")"
+		if e.named != nil {
+			limit := "size(r.?resourceNames.orValue([])) == 0"
+			if e.named([]string{clusterAdmin}) == asBad {
+				limit = "(" + limit + " || '" + clusterAdmin + "' in r.resourceNames)"
+			}
+			right += " && " + limit
+		}
+		out = append(out, control.AdmissionValidation{
+			Expression: "!(" + judged + right + "))",
+			Message:    "who has this role " + e.what + ": take " + strings.Join(e.verbs, " and ") + " on " + strings.Join(e.resources, ", ") + " away",
+		})
+	}
+	return out
+}
+
+// list returns strings as a list of CEL.
+func list(of []string) string { return "['" + strings.Join(of, "', '") + "']" }

@@ -8,13 +8,14 @@ import (
 )
 
 var rbacEscalation = &control.Control{
-	ID:       "rbac-escalation",
-	Title:    "Nobody outside the platform can give themselves more rights",
-	Severity: control.High,
-	Refs:     []control.Ref{control.CISEKS("4.1.8"), control.Project("kubernetes-rbac-good-practices")},
-	Serves:   []string{"S28", "S30"},
-	Since:    "0.1.0",
-	Check:    bindings(judgeEscalation, bindingKinds...),
+	ID:        "rbac-escalation",
+	Title:     "Nobody outside the platform can give themselves more rights",
+	Severity:  control.High,
+	Refs:      []control.Ref{control.CISEKS("4.1.8"), control.Project("kubernetes-rbac-good-practices")},
+	Serves:    []string{"S28", "S30"},
+	Since:     "0.1.0",
+	Admission: rbacEscalationAdmission,
+	Check:     bindings(judgeEscalation, bindingKinds...),
 }
 
 const rbacGroup = "rbac.authorization.k8s.io"
@@ -45,7 +46,7 @@ func dependsOnThem([]string) named { return unclear }
 // may bind cluster-admin everything.
 func onlyView(names []string) named {
 	switch {
-	case slices.Contains(names, "cluster-admin"):
+	case slices.Contains(names, clusterAdmin):
 		return asBad
 	case !slices.ContainsFunc(names, func(n string) bool { return n != "view" }):
 		return harmless

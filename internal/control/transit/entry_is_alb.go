@@ -9,12 +9,13 @@ import (
 )
 
 var entryIsAlb = &control.Control{
-	ID:       "entry-is-alb",
-	Title:    "Web applications enter through an Application Load Balancer",
-	Severity: control.Medium,
-	Refs:     []control.Ref{control.AWS("alb-ingress")},
-	Serves:   []string{"S5"},
-	Since:    "0.1.0",
+	ID:        "entry-is-alb",
+	Title:     "Web applications enter through an Application Load Balancer",
+	Severity:  control.Medium,
+	Refs:      []control.Ref{control.AWS("alb-ingress")},
+	Serves:    []string{"S5"},
+	Since:     "0.1.0",
+	Admission: entryIsAlbAdmission,
 	Check: control.Traced(loadBalancers, (*trace.LoadBalancer).Place, judgeEntryIsAlb,
 		estate.Ingresses.Kind, estate.Services.Kind, estate.Gateways.Kind, estate.LoadBalancers.Kind, estate.ClassicLoadBalancers.Kind).
 		Helped(entryHelpers...),

@@ -13,12 +13,13 @@ import (
 )
 
 var meshDestinationTls = &control.Control{
-	ID:       "mesh-destination-tls",
-	Title:    "No rule of the mesh turns TLS off or skips verification",
-	Severity: control.High,
-	Refs:     []control.Ref{control.Project("istio-destination-rule")},
-	Serves:   []string{"S3", "S9"},
-	Since:    "0.1.0",
+	ID:        "mesh-destination-tls",
+	Title:     "No rule of the mesh turns TLS off or skips verification",
+	Severity:  control.High,
+	Refs:      []control.Ref{control.Project("istio-destination-rule")},
+	Serves:    []string{"S3", "S9"},
+	Since:     "0.1.0",
+	Admission: meshDestinationTLSAdmission,
 	Check: control.Traced(destinations, destination.place, judgeMeshDestinationTLS,
 		estate.DestinationRules.Kind, estate.ServiceEntries.Kind),
 }

@@ -10,12 +10,13 @@ import (
 )
 
 var meshMtlsStrict = &control.Control{
-	ID:       "mesh-mtls-strict",
-	Title:    "Members of the mesh accept mutual TLS only",
-	Severity: control.High,
-	Refs:     []control.Ref{control.Project("istio-peer-authentication"), control.Guide("network")},
-	Serves:   []string{"S3", "S9"},
-	Since:    "0.1.0",
+	ID:        "mesh-mtls-strict",
+	Title:     "Members of the mesh accept mutual TLS only",
+	Severity:  control.High,
+	Refs:      []control.Ref{control.Project("istio-peer-authentication"), control.Guide("network")},
+	Serves:    []string{"S3", "S9"},
+	Since:     "0.1.0",
+	Admission: meshMtlsStrictAdmission,
 	Check: control.Traced(members, member.place, judgeMeshMTLSStrict, estate.Workloads.Kind).
 		Helped(estate.Namespaces.Kind, estate.PeerAuthentications.Kind, estate.IstioGateways.Kind, estate.Services.Kind).
 		Where(inMesh),
