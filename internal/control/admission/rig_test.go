@@ -92,7 +92,7 @@ func TestPoliciesDecideAsTheirControls(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				held := asked(t, base, c, data)
+				held := append(asked(t, base, c, data), edges[c.ID]...)
 				refused := slices.IndexFunc(held, func(a ask) bool { return a.fails })
 				if refused < 0 || !slices.ContainsFunc(held, func(a ask) bool { return !a.fails }) {
 					t.Fatalf("of %d objects none fails or none passes: the policy would not be tried", len(held))
