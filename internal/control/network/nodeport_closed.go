@@ -35,8 +35,10 @@ const (
 
 func judgeNodePorts(s *control.Subject, r *estate.Resource[corev1.Service]) {
 	spec := &r.Object.Spec
-	if spec.Type != corev1.ServiceTypeNodePort && spec.Type != corev1.ServiceTypeLoadBalancer ||
-		spec.AllocateLoadBalancerNodePorts != nil && !*spec.AllocateLoadBalancerNodePorts {
+	// Ports that are named by number are opened all the same.
+	allocates := spec.AllocateLoadBalancerNodePorts == nil || *spec.AllocateLoadBalancerNodePorts
+	opens := func(p corev1.ServicePort) bool { return allocates || p.NodePort != 0 }
+	if spec.Type != corev1.ServiceTypeNodePort && spec.Type != corev1.ServiceTypeLoadBalancer || !slices.ContainsFunc(spec.Ports, opens) {
 		s.NotApplicable()
 		return
 	}
@@ -47,6 +49,9 @@ func judgeNodePorts(s *control.Subject, r *estate.Resource[corev1.Service]) {
 	}
 	open, gap := w.openPorts()
 	for i, p := range spec.Ports {
+		if !opens(p) {
+			continue
+		}
 		from, to := int(p.NodePort), int(p.NodePort)
 		if p.NodePort == 0 {
 			from, to = firstNodePort, lastNodePort
