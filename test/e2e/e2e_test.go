@@ -54,7 +54,7 @@ func audit(t *testing.T, wantCode int, args ...string) report {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code := cli.Run(context.Background(), cli.Process{
-		Args: append([]string{"audit", "-o", "json"}, args...), Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+		Args: append([]string{"audit", "-o", "json", "--config", "testdata/double.yaml"}, args...), Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
 		Getenv: os.Getenv, Now: time.Now,
 	})
 	var r report
@@ -96,6 +96,7 @@ func (r report) findings() []string {
 var liveOnly = []string{
 	"policy-enforced Workload/kube-system/aws-node spec.template.spec.containers[1].args[0]",
 	"account-ebs-default EBSDefault//eu-west-1 ebsEncryptionByDefault",
+	"app-logs Cluster//shop-prod ",
 	"aws-auth-retired Cluster//shop-prod accessConfig.authenticationMode",
 	"cluster-admins Cluster//shop-prod accessConfig.authenticationMode",
 	"root-safe Account//111122223333 rootMFA",

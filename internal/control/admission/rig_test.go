@@ -2,7 +2,6 @@ package admission_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -275,7 +274,7 @@ func await(t *testing.T, s *kuberig.Server, a ask) {
 		select {
 		case <-ticker.C:
 		case <-deadline:
-			t.Fatal(fmt.Sprintf("%s %s: the server admits it after a minute, and the control fails it", a.kase, a.id))
+			t.Fatalf("%s %s: the server admits it after a minute, and the control fails it", a.kase, a.id)
 		}
 	}
 }

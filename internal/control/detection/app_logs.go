@@ -52,7 +52,9 @@ func clustersWithLogs(g *trace.Graph) []logged {
 	for _, w := range estate.Workloads.In(g.Estate) {
 		contexts[w.Origin.Cluster] = true
 	}
-	live := slices.ContainsFunc(g.Estate.Sources, func(s estate.Source) bool { return s.Kind == estate.KubernetesSource })
+	// Where some workloads could not be read, what ships the logs may be among them.
+	live := g.Estate.Coverage(estate.Workloads.Kind).State == estate.Read &&
+		slices.ContainsFunc(g.Estate.Sources, func(s estate.Source) bool { return s.Kind == estate.KubernetesSource })
 	var out []logged
 	joined := map[*estate.Cluster]bool{}
 	for _, context := range slices.Sorted(maps.Keys(contexts)) {

@@ -13,7 +13,6 @@ import (
 // as.
 func accountName(w *estate.Workload) string {
 	s := &w.Template.Spec
-	//lint:ignore SA1019 the API server still reads the old name of the field
 	return cmp.Or(s.ServiceAccountName, s.DeprecatedServiceAccount, "default")
 }
 

@@ -19,7 +19,18 @@ var securityhubFindings = &control.Control{
 	Serves:   []string{"S34"},
 	Since:    "0.1.0",
 	Check: control.Each(estate.SecurityHubs, judgeFindings, estate.SecurityHubFindings.Kind).
-		Helped(estate.GuardDutyFindings.Kind, estate.InspectorFindings.Kind),
+		Helped(estate.GuardDutyFindings.Kind, estate.InspectorFindings.Kind).Helped(judged...),
+}
+
+// judged are the kinds of the resources that rules of Security Hub concern and
+// eksafe's own controls judge: where one of them could not be read, nobody can
+// tell which of the two should speak.
+var judged = []estate.Kind{
+	estate.Clusters.Kind, estate.Instances.Kind, estate.LaunchTemplates.Kind, estate.LoadBalancers.Kind, estate.ClassicLoadBalancers.Kind,
+	estate.Distributions.Kind, estate.WebACLs.Kind, estate.VPCs.Kind, estate.SecurityGroups.Kind,
+	estate.DBInstances.Kind, estate.DBClusters.Kind, estate.DBSnapshots.Kind, estate.Volumes.Kind, estate.Keys.Kind, estate.Buckets.Kind,
+	estate.FileSystems.Kind, estate.Caches.Kind, estate.KafkaClusters.Kind, estate.OpenSearchDomains.Kind,
+	estate.Users.Kind, estate.ManagedPolicies.Kind, estate.Repositories.Kind, estate.Trails.Kind,
 }
 
 // A report is what Security Hub says of one resource.
@@ -56,6 +67,10 @@ func judgeFindings(s *control.Subject, h *estate.SecurityHub) {
 		if toldElsewhere(s, r) {
 			continue
 		}
+		if why := unreadResource(s, r); why != "" {
+			s.Unknownf("whether a control speaks of %s of %s already is not known: %s", rule(r.ReportedFinding), r.about, why)
+			continue
+		}
 		of := ""
 		if !r.found && r.about != "" {
 			of = " of " + r.about
@@ -67,6 +82,20 @@ func judgeFindings(s *control.Subject, h *estate.SecurityHub) {
 		}
 		s.FailAt(r.place, "%s reports %s%s: %s", cmp.Or(r.Product, "Security Hub"), rule(r.ReportedFinding), of, r.Title)
 	}
+}
+
+// unreadResource returns why the resource of a rule that controls cite may be
+// missing in the estate, "" if it is none of it.
+func unreadResource(s *control.Subject, r report) string {
+	if r.found || control.FSBP(rule(r.ReportedFinding)).Validate() != nil {
+		return ""
+	}
+	for _, kind := range judged {
+		if c := s.Graph().Estate.Coverage(kind); c.State == estate.Denied || c.State == estate.Unavailable {
+			return string(kind) + " could not be read: " + c.Why
+		}
+	}
+	return ""
 }
 
 func grave(severity string) bool {

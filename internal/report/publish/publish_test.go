@@ -31,7 +31,6 @@ var home = report.Cloud{Partition: "aws", Account: "111122223333", Region: "eu-w
 
 // fakeHub keeps findings in memory, in pages of pageSize.
 type fakeHub struct {
-	securityhubAPI
 	findings map[string]hub.AwsSecurityFinding
 	pageSize int
 	batches  []int

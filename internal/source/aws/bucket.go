@@ -70,6 +70,7 @@ func expirations(rules []s3types.LifecycleRule) []estate.Expiration {
 		if rule.Status != s3types.ExpirationStatusEnabled || e == nil || e.Days == nil && e.Date == nil {
 			continue
 		}
+		//lint:ignore SA1019 rules of before filters have it still
 		prefix := rule.Prefix
 		if f := rule.Filter; f != nil {
 			prefix = cmp.Or(prefix, f.Prefix)

@@ -24,7 +24,6 @@ import (
 // a signature and its last a chart; the older an image, the later it is listed,
 // but for the first page, which has the oldest.
 type fakeECR struct {
-	ecrAPI
 	pages, perPage int
 	severe         int // the newest images have a critical finding
 	deny           bool
@@ -155,7 +154,6 @@ func TestImageFindingsDenied(t *testing.T) {
 }
 
 type fakeInspector struct {
-	inspector2API
 	status inspectortypes.Status
 	deny   bool
 	failed bool

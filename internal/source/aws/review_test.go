@@ -53,7 +53,6 @@ func modelOf(t *testing.T, e *estate.Estate, kind estate.Kind) string {
 }
 
 type fakeHub struct {
-	securityhubAPI
 	hub, v2, standards error
 	findings           []securityhubtypes.AwsSecurityFinding
 	pages              int // of findings; 0 for one
