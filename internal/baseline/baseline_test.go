@@ -63,11 +63,11 @@ func TestWriteIsStableAndReadsBack(t *testing.T) {
 }
 
 func TestReadRefuses(t *testing.T) {
-	const print = "0123456789abcdef0123"
+	const fingerprint = "0123456789abcdef0123"
 	entry := func(s string) string {
 		return `{"version": "eksafe.dev/baseline/v1", "findings": [` + s + `]}`
 	}
-	good := `{"control": "a", "subject": "x", "fingerprint": "` + print + `"}`
+	good := `{"control": "a", "subject": "x", "fingerprint": "` + fingerprint + `"}`
 	if _, err := baseline.Read(strings.NewReader(entry(good))); err != nil {
 		t.Fatal(err)
 	}
@@ -78,12 +78,12 @@ func TestReadRefuses(t *testing.T) {
 		entry(good) + "{}":       "after its end",
 		entry(good + "," + good): "twice",
 		entry(good[:40]):         "it was cut",
-		strings.Replace(entry(good), "v1", "v2", 1):                    `"eksafe.dev/baseline/v2"`,
-		strings.Replace(entry(good), print, "short", 1):                "no fingerprint",
-		strings.Replace(entry(good), print, strings.ToUpper(print), 1): "no fingerprint",
-		strings.Replace(entry(good), `"control": "a", `, ``, 1):        "no control",
-		strings.Replace(entry(good), `"control"`, `"rule"`, 1):         "unknown field",
-		`{"version": "eksafe.dev/baseline/v1"}`:                        "no findings",
+		strings.Replace(entry(good), "v1", "v2", 1):                                `"eksafe.dev/baseline/v2"`,
+		strings.Replace(entry(good), fingerprint, "short", 1):                      "no fingerprint",
+		strings.Replace(entry(good), fingerprint, strings.ToUpper(fingerprint), 1): "no fingerprint",
+		strings.Replace(entry(good), `"control": "a", `, ``, 1):                    "no control",
+		strings.Replace(entry(good), `"control"`, `"rule"`, 1):                     "unknown field",
+		`{"version": "eksafe.dev/baseline/v1"}`:                                    "no findings",
 	} {
 		if _, err := baseline.Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "--write-baseline") {
 			t.Errorf("%.80s: %v, want %q and what to do", text, err, want)

@@ -70,7 +70,8 @@ func watchedThings(g *trace.Graph) []watched {
 }
 
 func judgeWatched(s *control.Subject, w watched) {
-	namespace, metrics, name := wafNamespace, wafMetrics, ""
+	namespace, metrics := wafNamespace, wafMetrics
+	var name string
 	switch {
 	case w.acl != nil:
 		name = "web ACL " + w.acl.Name

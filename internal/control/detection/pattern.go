@@ -125,7 +125,7 @@ func takesValue(want, have any) trace.Ternary {
 			}
 			return within(terms, number)
 		case name == "anything-but":
-			if _, complex := operand.(map[string]any); complex {
+			if _, nested := operand.(map[string]any); nested {
 				return trace.Unclear
 			}
 			return answer(!slices.Contains(values(operand), have))
@@ -151,7 +151,7 @@ func within(terms []any, number float64) trace.Ternary {
 		if !ok {
 			return trace.Unclear
 		}
-		holds := false
+		var holds bool
 		switch pair[0] {
 		case ">":
 			holds = number > bound

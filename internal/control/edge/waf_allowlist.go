@@ -132,7 +132,7 @@ func judgeAllowlist(s *control.Subject, e entry) {
 
 // webACLFence says whether the web ACL lets in clients only.
 func webACLFence(s *control.Subject, e entry, clients []netip.Prefix) (f fence) {
-	key := estate.Optional[string]{}
+	var key estate.Optional[string]
 	if e.distribution != nil {
 		key = e.distribution.DistributionConfig.WebACLId
 	} else {

@@ -57,7 +57,7 @@ func judgeIsolated(s *control.Subject, d *door) {
 		if !ok || d.owners[x.pod.workload] || ofPlatform(s, x.pod.namespace.name) {
 			continue
 		}
-		why := ""
+		var why string
 		switch {
 		case adm.state != trace.Yes:
 			why = adm.how

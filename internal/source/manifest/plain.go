@@ -148,7 +148,7 @@ func (p *plainParser) sequence(indent, depth int) bool {
 		if isItem(item) {
 			return false
 		}
-		ok := false
+		var ok bool
 		if _, _, isKey := cutKey(item); isKey {
 			p.indent += len(p.rest) - len(item)
 			p.rest = item
@@ -283,7 +283,7 @@ func (p *plainParser) flow(s string, depth int) (rest string, ok bool) {
 			break
 		}
 		if mapping {
-			key := ""
+			var key string
 			if key, rest, ok = cutKey(rest); !ok || !p.key(key, keys) {
 				return "", false
 			}

@@ -355,13 +355,13 @@ func (res *resource) followOne(reference string, s *scope, many bool, depth int,
 		name, _, _ := strings.Cut(strings.ReplaceAll(rest, "[", "."), ".")
 		return res.follow(s.call.Expressions[name], s.parent, many, depth+1, out)
 	case "module":
-		called, output, _ := cutStep(rest)
+		called, output := cutStep(rest)
 		bare, _, _ := strings.Cut(called, "[")
 		if s.module == nil || s.module.ModuleCalls[bare] == nil {
 			return false
 		}
 		child := s.child("module."+called, strings.TrimPrefix(s.address+".module."+called, "."))
-		output, _, _ = cutStep(output)
+		output, _ = cutStep(output)
 		bare, _, _ = strings.Cut(output, "[")
 		if child.module == nil || child.module.Outputs[bare] == nil {
 			return false
@@ -370,7 +370,7 @@ func (res *resource) followOne(reference string, s *scope, many bool, depth int,
 	case "local", "each", "count", "path", "terraform", "self", "data":
 		return false
 	}
-	name, rest, _ := cutStep(rest)
+	name, rest := cutStep(rest)
 	bare, index, indexed := strings.Cut(name, "[")
 	found := res.reader.places[place(s.address, first+"."+bare)]
 	if indexed {
@@ -382,7 +382,7 @@ func (res *resource) followOne(reference string, s *scope, many bool, depth int,
 	if len(found) == 0 || len(found) > 1 && !many {
 		return false
 	}
-	attribute, _, _ := cutStep(rest)
+	attribute, _ := cutStep(rest)
 	for _, to := range found {
 		*out = append(*out, to.reference(attribute))
 	}
@@ -390,7 +390,7 @@ func (res *resource) followOne(reference string, s *scope, many bool, depth int,
 }
 
 // cutStep cuts a reference at the first dot that stands in no index.
-func cutStep(s string) (before, after string, found bool) {
+func cutStep(s string) (before, after string) {
 	depth, quoted := 0, false
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -402,10 +402,10 @@ func cutStep(s string) (before, after string, found bool) {
 		case c == ']':
 			depth--
 		case c == '.' && depth == 0:
-			return s[:i], s[i+1:], true
+			return s[:i], s[i+1:]
 		}
 	}
-	return s, "", false
+	return s, ""
 }
 
 func withIndex(all []*resource, index string) []*resource {

@@ -36,7 +36,7 @@ func plan(t testing.TB, resources string, calls map[string]call) []byte {
 		address, body := doc.Content[0].Content[i].Value, doc.Content[0].Content[i+1]
 		where, rest := "", address
 		if after, ok := strings.CutPrefix(address, "module."); ok {
-			name, r, _ := cutStep(after)
+			name, r := cutStep(after)
 			where, rest = "module."+name, r
 		}
 		typ, name, _ := strings.Cut(rest, ".")

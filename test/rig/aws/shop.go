@@ -296,7 +296,7 @@ func (b *builder) edge() {
 			{Key: aws.String("ingress.k8s.aws/resource"), Value: &resource},
 		}
 	}
-	group := ""
+	var group string
 	if b.o.Secure {
 		group = b.securityGroup("shop-prod-load-balancer", 443)
 		b.openToCloudFront(group)
