@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -156,7 +157,7 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 	return min(time.Duration(min(seconds, 3600))*time.Second, longestWait), true
 }
 
-var userPattern = regexp.MustCompile(`User "([^"]{1,200})"`)
+var userPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`User "([^"]{1,200})"`) })
 
 // statusFailure closes the body of a bad answer and says what it means.
 func statusFailure(resp *http.Response) *failure {
@@ -175,7 +176,7 @@ func statusFailure(resp *http.Response) *failure {
 		var status struct{ Message string }
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
 		if json.Unmarshal(body, &status) == nil {
-			if m := userPattern.FindStringSubmatch(status.Message); m != nil && printable(m[1]) {
+			if m := userPattern().FindStringSubmatch(status.Message); m != nil && printable(m[1]) {
 				f.user = m[1]
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -228,7 +229,7 @@ func enumOrPrefix(prefix string, words ...string) validator {
 // maxExceptions bounds what an object may say of its own findings.
 const maxExceptions = 4 << 10
 
-var exceptionRE = regexp.MustCompile(`^[a-z0-9-]{1,63}: `)
+var exceptionRE = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]{1,63}: `) })
 
 // exceptions keeps the words with which an object asks for exceptions, a line
 // each: "control: reason; expires=2027-01-31". They are for people to read in
@@ -242,7 +243,7 @@ func exceptions(v string) (string, bool) {
 		switch line = strings.TrimSpace(line); {
 		case line == "":
 			continue
-		case !exceptionRE.MatchString(line) || strings.Contains(line, "-----BEGIN "):
+		case !exceptionRE().MatchString(line) || strings.Contains(line, "-----BEGIN "):
 			line = invalid
 		}
 		out = append(out, strings.Map(func(r rune) rune {

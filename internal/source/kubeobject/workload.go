@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -170,7 +171,7 @@ func runningDigests(s *corev1.PodStatus) map[string]string {
 	var out map[string]string
 	for _, c := range slices.Concat(s.InitContainerStatuses, s.ContainerStatuses) {
 		_, digest, ok := strings.Cut(c.ImageID, "@")
-		if !ok || !digestRE.MatchString(digest) {
+		if !ok || !digestRE().MatchString(digest) {
 			continue
 		}
 		if out == nil {
@@ -181,7 +182,7 @@ func runningDigests(s *corev1.PodStatus) map[string]string {
 	return out
 }
 
-var digestRE = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestRE = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256:[0-9a-f]{64}$`) })
 
 // reducePodSpec drops the values that may be secrets.
 func reducePodSpec(s *corev1.PodSpec) {
