@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -28,7 +29,9 @@ const (
 
 // issuerRE matches the ARN of an identity provider that is an EKS cluster, and
 // takes its issuer.
-var issuerRE = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:oidc-provider/(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/id/[A-Za-z0-9]+)$`)
+var issuerRE = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:oidc-provider/(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/id/[A-Za-z0-9]+)$`)
+})
 
 func judgeTrust(s *control.Subject, r *estate.IAMRole) {
 	document, known := r.AssumeRolePolicyDocument.Get()
@@ -74,7 +77,7 @@ func judgeTrust(s *control.Subject, r *estate.IAMRole) {
 func (s *statement) issuers() []string {
 	var out []string
 	for _, f := range s.federated {
-		if m := issuerRE.FindStringSubmatch(f); m != nil {
+		if m := issuerRE().FindStringSubmatch(f); m != nil {
 			out = append(out, m[1])
 		}
 	}

@@ -3,6 +3,7 @@ package pod
 import (
 	"regexp"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -63,7 +64,9 @@ var sdkVariables = []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ROLE_ARN", 
 // apiHostRE matches the endpoints of AWS's APIs: sqs.eu-west-1.amazonaws.com, a
 // bucket. Databases, caches and load balancers have a name of their own in
 // front, and are none.
-var apiHostRE = regexp.MustCompile(`^(?:[a-z0-9-]+(?:-fips)?\.[a-z]{2}(?:-[a-z]+)+-\d|(?:sts|iam|s3|route53|cloudfront)|(?:[a-z0-9.-]+\.)?s3(?:[.-][a-z]{2}(?:-[a-z]+)+-\d|\.dualstack\.[a-z]{2}(?:-[a-z]+)+-\d)?)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$`)
+var apiHostRE = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:[a-z0-9-]+(?:-fips)?\.[a-z]{2}(?:-[a-z]+)+-\d|(?:sts|iam|s3|route53|cloudfront)|(?:[a-z0-9.-]+\.)?s3(?:[.-][a-z]{2}(?:-[a-z]+)+-\d|\.dualstack\.[a-z]{2}(?:-[a-z]+)+-\d)?)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$`)
+})
 
 // usesAWS returns what tells that the workload calls an API of AWS.
 func usesAWS(w *estate.Workload, configMaps map[accountKey]*estate.ConfigMap) string {
@@ -79,7 +82,7 @@ func usesAWS(w *estate.Workload, configMaps map[accountKey]*estate.ConfigMap) st
 		return evidence
 	}
 	for _, f := range w.Facts {
-		if apiHostRE.MatchString(f.Host) {
+		if apiHostRE().MatchString(f.Host) {
 			return "host " + f.Host
 		}
 		if f.ValueFrom == nil || f.ValueFrom.Kind != "ConfigMap" {
@@ -90,7 +93,7 @@ func usesAWS(w *estate.Workload, configMaps map[accountKey]*estate.ConfigMap) st
 			continue
 		}
 		for _, cf := range c.Facts {
-			if apiHostRE.MatchString(cf.Host) && (f.ValueFrom.Key == "" || cf.Field == "data["+f.ValueFrom.Key+"]") {
+			if apiHostRE().MatchString(cf.Host) && (f.ValueFrom.Key == "" || cf.Field == "data["+f.ValueFrom.Key+"]") {
 				return "host " + cf.Host
 			}
 		}

@@ -50,7 +50,7 @@ func TestAPIHosts(t *testing.T) {
 		"abc123.execute-api.eu-west-1.amazonaws.com":              false,
 		"sqs.eu-west-1.amazonaws.com.example.com":                 false,
 	} {
-		if got := apiHostRE.MatchString(host); got != want {
+		if got := apiHostRE().MatchString(host); got != want {
 			t.Errorf("%s is an API of AWS: %v, want %v", host, got, want)
 		}
 	}
