@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -207,7 +208,29 @@ func explanation(c *control.Control) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return explain(c, all.FamilyOf(c).ID, page), nil
+	examples, err := all.Examples(c.ID)
+	if err != nil {
+		return "", err
+	}
+	return explain(c, all.FamilyOf(c).ID, page) + safe(shown(examples)), nil
+}
+
+// shown is the first example that fails and the first that passes; the
+// reference has them all.
+func shown(examples []all.Example) string {
+	var b strings.Builder
+	b.WriteString("\nExamples: a change to a secure estate, and behind # want what is reported there\n")
+	for _, verdict := range []string{"fail", "pass"} {
+		i := slices.IndexFunc(examples, func(e all.Example) bool { return e.Verdict == verdict })
+		if i < 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n  %s: %s\n", verdict, examples[i].Name)
+		for line := range strings.Lines(examples[i].YAML) {
+			b.WriteString("    " + line)
+		}
+	}
+	return b.String()
 }
 
 func explain(c *control.Control, family, page string) string {

@@ -81,7 +81,7 @@ func TestReportedJoins(t *testing.T) {
 		"digest":               {estate.ReportedFinding{Resources: []string{"arn:aws:ecr:eu-west-1:111122223333:repository/blog/sha256:feed"}}, "deployment/blog/blog"},
 		"another digest":       {estate.ReportedFinding{Resources: []string{"arn:aws:ecr:eu-west-1:111122223333:repository/blog/sha256:dead"}}, ""},
 		"file and line":        {estate.ReportedFinding{File: "k8s/orders.yaml", Line: 70}, "deployment/shop/orders"},
-		"the scanner's folder": {estate.ReportedFinding{File: "/work/src/k8s/orders.yaml", Line: 70}, "deployment/shop/orders"},
+		"the scanner's folder": {estate.ReportedFinding{File: "/build/src/k8s/orders.yaml", Line: 70}, "deployment/shop/orders"},
 		"line before all":      {estate.ReportedFinding{File: "k8s/orders.yaml", Line: 1}, ""},
 		"a part of a name":     {estate.ReportedFinding{File: "rders.yaml", Line: 70}, ""},
 		"ours":                 {estate.ReportedFinding{Rule: "eksafe/listener-tls", Resources: []string{"deployment/shop/orders"}}, "left out"},
