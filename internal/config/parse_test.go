@@ -324,7 +324,7 @@ func FuzzPattern(f *testing.F) {
 	f.Add("*ab*ab", "abab")
 	f.Fuzz(func(t *testing.T, pattern, text string) {
 		if len(pattern) > 12 || len(text) > 24 {
-			t.Skip()
+			return // the oracle takes exponential time
 		}
 		if got, want := config.Compile(pattern).Match(text), naive(pattern, text); got != want {
 			t.Errorf("%q matches %q: %v, want %v", pattern, text, got, want)

@@ -53,6 +53,9 @@ func judgeFindings(s *control.Subject, h *estate.SecurityHub) {
 		if f.Origin.Account != h.Origin.Account || f.Origin.Region != h.Origin.Region || !grave(f.Severity) {
 			continue
 		}
+		if strings.HasPrefix(f.Rule, ownRules) {
+			continue // published by an earlier audit: it would feed upon itself
+		}
 		all = append(all, reports(f, index, account)...)
 	}
 	// The same rule of several standards tells of a resource once.
@@ -97,6 +100,9 @@ func unreadResource(s *control.Subject, r report) string {
 	}
 	return ""
 }
+
+// ownRules begins the generators of findings that eksafe publishes.
+const ownRules = "eksafe/"
 
 func grave(severity string) bool {
 	return strings.EqualFold(severity, "critical") || strings.EqualFold(severity, "high")
