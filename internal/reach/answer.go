@@ -1,0 +1,434 @@
+package reach
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+// A Verdict says whether a connection gets through.
+type Verdict int
+
+const (
+	Unknown Verdict = iota // the estate does not show what decides
+	Denied                 // every reading denies it
+	Allowed
+)
+
+var verdictNames = [...]string{"unknown", "denied", "allowed"}
+
+func (v Verdict) String() string { return verdictNames[v] }
+
+// MarshalText returns the name.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// worst returns the verdict that isolates less.
+func worst(a, b Verdict) Verdict {
+	switch {
+	case a == Allowed || b == Allowed:
+		return Allowed
+	case a == Unknown || b == Unknown:
+		return Unknown
+	}
+	return Denied
+}
+
+// An Answer says whether one endpoint reaches another at a port, and why.
+type Answer struct {
+	From, To *Endpoint
+	Protocol Protocol
+	Port     uint16
+	Verdict  Verdict
+	// Source and Destination are the ends of the connection that decided: a
+	// pod with its address, an address.
+	Source, Destination string
+	// Layers are what the connection meets, in order; all must allow. Behind
+	// one that denies there may be more.
+	Layers []Layer
+	// Encryption says how data would travel, and EncryptionWhy what makes it so.
+	Encryption    trace.Encryption
+	EncryptionWhy string
+	// Change is the smallest change that would allow what is denied; "" unless
+	// something is.
+	Change string
+	// Notes are the readings that were taken where an API leaves open what it
+	// means.
+	Notes []string
+}
+
+// Decisive returns the first layer that denies; of an answer that is unknown
+// the first that is.
+func (a *Answer) Decisive() (Layer, bool) {
+	for _, l := range a.Layers {
+		if l.Verdict == a.Verdict {
+			return l, a.Verdict != Allowed
+		}
+	}
+	return Layer{}, false
+}
+
+// A LayerKind says what a layer is made of.
+type LayerKind string
+
+// The layers, in the order in which a connection meets them.
+const (
+	EgressPolicies             LayerKind = "egress policies"
+	SecurityGroups             LayerKind = "security groups"
+	NetworkACLs                LayerKind = "network ACLs"
+	Routes                     LayerKind = "routes"
+	IngressPolicies            LayerKind = "ingress policies"
+	MeshMTLS                   LayerKind = "mesh mTLS"
+	MeshAuthorizationLayerKind           = "mesh authorization"
+	MeshSidecar                LayerKind = "mesh sidecar"
+)
+
+// A Layer is what one of the layers says of a connection.
+type Layer struct {
+	Kind    LayerKind
+	Of      string // whose: "shop/web"
+	Verdict Verdict
+	// Enforced says whether something makes the layer work, and By what: one
+	// that is known not to be enforced allows everything. Where nothing is
+	// known of it, it is taken to be enforced, and By says so.
+	Enforced trace.Ternary
+	By       string
+	Why      string // one sentence
+	// Rules are those that decide: for an allowance all that allow it, for a
+	// denial the one that denies or those that isolate.
+	Rules []Rule
+}
+
+// A Rule is where a decision is written.
+type Rule struct {
+	trace.Place
+	Name string // "NetworkPolicy shop/web"
+	Says string // "allows TCP 5432 to 10.0.2.0/28"
+}
+
+// Ask says whether from reaches to at a port. Of several pods or addresses the
+// ones that isolate least decide.
+func (n *Network) Ask(from, to *Endpoint, protocol Protocol, port uint16) *Answer {
+	a := &Answer{From: from, To: to, Protocol: protocol, Port: port, Verdict: Denied}
+	source, destination := from.points[0].lo, to.points[0].lo
+search:
+	for i := range from.points.points() {
+		for j := range to.points.points() {
+			v := n.verdict(i, j, protocol, port)
+			if v != Denied && v != a.Verdict && worst(v, a.Verdict) == v {
+				a.Verdict, source, destination = v, i, j
+			}
+			if a.Verdict == Allowed {
+				break search
+			}
+		}
+	}
+	n.explain(a, source, destination)
+	return a
+}
+
+func (n *Network) verdict(from, to uint32, protocol Protocol, port uint16) Verdict {
+	if n.itself(from, to) {
+		return Allowed
+	}
+	sure, open := n.between(from, to)
+	switch {
+	case n.has(sure, protocol, port):
+		return Allowed
+	case n.has(open, protocol, port):
+		return Unknown
+	}
+	return Denied
+}
+
+// itself reports whether both ends are one pod: what a pod sends to itself
+// never leaves it, and no agent sees it.
+func (n *Network) itself(from, to uint32) bool {
+	return from == to && from < n.pods && n.points[from].endpoint.Workload.Controller == "Pod"
+}
+
+func (n *Network) has(id portsID, protocol Protocol, port uint16) bool {
+	switch id {
+	case noPorts:
+		return false
+	case allPorts:
+		return true
+	}
+	ports := n.ports.of(id)
+	return ports.Has(protocol, port)
+}
+
+// explain recomputes one pair, rule by rule.
+func (n *Network) explain(a *Answer, from, to uint32) {
+	a.Source, a.Destination = n.describe(from), n.describe(to)
+	if n.itself(from, to) {
+		a.Notes = append(a.Notes, "a pod always reaches itself: its traffic to itself does not leave it")
+		a.Encryption, a.EncryptionWhy = trace.Encrypted, "it never leaves the pod"
+		return
+	}
+	note := func(notes ...string) {
+		for _, text := range notes {
+			if text != "" && !slices.Contains(a.Notes, text) {
+				a.Notes = append(a.Notes, text)
+			}
+		}
+	}
+	if from < n.pods {
+		l, notes := n.explainPolicies(Egress, from, to, a)
+		a.Layers = append(a.Layers, l)
+		note(notes...)
+	}
+	layers, notes := n.vpc.explain(n, from, to, a.Protocol, a.Port)
+	a.Layers = append(a.Layers, layers...)
+	note(notes...)
+	if to < n.pods {
+		l, notes := n.explainPolicies(Ingress, to, from, a)
+		a.Layers = append(a.Layers, l)
+		note(notes...)
+	}
+	layers, notes = n.mesh.explain(from, to, a.Protocol, a.Port)
+	a.Layers = append(a.Layers, layers...)
+	note(notes...)
+	a.Encryption, a.EncryptionWhy = n.mesh.encryption(from, to, a.Protocol, a.Port)
+	if a.Verdict == Denied {
+		a.Change = n.change(a, from, to)
+	}
+}
+
+// describe names a point: "shop/web (10.0.1.7)", "10.0.2.0-10.0.2.15".
+func (n *Network) describe(p uint32) string {
+	pt := n.points[p]
+	if p >= n.atoms {
+		first, last := n.addresses.ends(p - n.atoms)
+		if first == last {
+			return first.String()
+		}
+		return first.String() + "-" + last.String()
+	}
+	if len(pt.addresses) > 0 {
+		return pt.endpoint.Name + " (" + pt.addresses[0].String() + ")"
+	}
+	return pt.endpoint.Name
+}
+
+// explainPolicies says what the policies of a pod say of a peer.
+func (n *Network) explainPolicies(d Direction, pod, peer uint32, a *Answer) (l Layer, notes []string) {
+	p := n.points[pod]
+	l = Layer{Kind: EgressPolicies, Of: p.endpoint.Name, Verdict: Allowed, Enforced: n.enforcer.at(p), By: n.enforcer.by(p)}
+	if d == Ingress {
+		l.Kind = IngressPolicies
+	}
+	f := n.filters[d][pod]
+	switch {
+	case p.host:
+		l.Why = p.endpoint.Name + " is in the network of its node, where no policy of pods holds"
+		return l, nil
+	case f == nil:
+		l.Why = fmt.Sprintf("no policy limits the %s of %s", d, p.endpoint.Name)
+		return l, nil
+	case l.Enforced == trace.No:
+		l.Why = "nothing enforces the policies of " + p.endpoint.Name + ": " + l.By
+		return l, nil
+	case d == Ingress && n.hosts.has(peer):
+		l.Why = n.points[peer].endpoint.Name + " is in the network of its node, and a node always reaches its own pods"
+		return l, []string{"a policy never keeps a node from its own pods, and " + n.points[peer].endpoint.Name + " may be on the same node"}
+	}
+	sure, open := f.at(peer)
+	switch {
+	case n.has(sure, a.Protocol, a.Port):
+	case n.has(open, a.Protocol, a.Port):
+		l.Verdict = Unknown
+	default:
+		l.Verdict = Denied
+	}
+	notes = n.cite(&l, f, peer, a)
+	return l, notes
+}
+
+// cite finds the rules that decide, in the order in which they are asked.
+func (n *Network) cite(l *Layer, f *filter, peer uint32, a *Answer) (notes []string) {
+	var isolating []Rule
+	doubt := ""
+	for i := 0; i < len(f.policies); i++ {
+		p := f.policies[i]
+		last := i+1 == len(f.policies) || f.policies[i+1].tier != p.tier
+		if p.tier.end == deny {
+			isolating = append(isolating, Rule{Place: p.place, Name: p.name, Says: "selects " + l.Of + " and allows nothing that matches"})
+		}
+		passed := false
+		for j := range p.rules[f.direction] {
+			r := &p.rules[f.direction][j]
+			sureMatch, mayMatch, why := n.matches(f, r, p.unsure, peer, a.Protocol, a.Port)
+			if !mayMatch {
+				continue
+			}
+			if !sureMatch {
+				if doubt == "" {
+					doubt = fmt.Sprintf("whether %s of %s matches is not known: %s", r.field, p.name, why)
+					if l.Verdict == Unknown {
+						l.Rules = append(l.Rules, Rule{Place: p.at(r.field), Name: p.name, Says: "may " + says(r, n)})
+					}
+				}
+				continue
+			}
+			if r.peers.note != "" {
+				notes = append(notes, r.peers.note)
+			}
+			if p.tied {
+				notes = append(notes, "the API leaves open which policy of one priority is asked first; the one that allows was taken to be")
+			}
+			rule := Rule{Place: p.at(r.field), Name: p.name, Says: says(r, n)}
+			switch {
+			case r.action == allow && l.Verdict == Allowed:
+				l.Rules = append(l.Rules, rule)
+			case r.action == deny && l.Verdict == Denied && len(l.Rules) == 0:
+				l.Rules = append(l.Rules, rule)
+				l.Why = p.name + " denies it"
+				return notes
+			case r.action == pass:
+				passed = true
+			}
+			if r.action != allow || p.tier.end != deny {
+				break
+			}
+		}
+		if passed {
+			isolating = nil
+			for i+1 < len(f.policies) && f.policies[i+1].tier == p.tier {
+				i++
+			}
+			continue
+		}
+		if last && len(isolating) > 0 {
+			break
+		}
+	}
+	switch l.Verdict {
+	case Allowed:
+		switch len(l.Rules) {
+		case 0:
+			l.Why = fmt.Sprintf("no policy denies it, and none isolates the %s of %s", f.direction, l.Of)
+		case 1:
+			l.Why = l.Rules[0].Name + " allows it"
+		default:
+			l.Why = fmt.Sprintf("%s and %d more allow it", l.Rules[0].Name, len(l.Rules)-1)
+		}
+	case Denied:
+		l.Rules = isolating
+		var names []string
+		for _, r := range isolating {
+			names = append(names, r.Name)
+		}
+		l.Why = fmt.Sprintf("%s isolates the %s of %s, and no rule allows it", list(names), f.direction, l.Of)
+	case Unknown:
+		l.Why = doubt
+		if doubt == "" {
+			l.Why = "whether a policy selects " + l.Of + " is not known"
+		}
+	}
+	return notes
+}
+
+// matches says whether a rule matches a peer at a port.
+func (n *Network) matches(f *filter, r *rule, unsure bool, peer uint32, protocol Protocol, port uint16) (sure, may bool, why string) {
+	own := trace.Yes
+	if r.own != nil {
+		own = r.own(f.point)
+	}
+	if own == trace.No || !r.peers.may.has(peer) || !n.atPort(f, r, peer, protocol, port) {
+		return false, false, ""
+	}
+	switch {
+	case unsure:
+		return false, true, "its selector cannot be decided"
+	case r.doubt != "":
+		return false, true, r.doubt
+	case own != trace.Yes:
+		return false, true, "what it says of " + f.point.endpoint.Name + " cannot be decided"
+	case !r.peers.sure.has(peer):
+		return false, true, "the addresses of " + n.points[peer].endpoint.Name + " are not known"
+	}
+	return true, true, ""
+}
+
+func (n *Network) atPort(f *filter, r *rule, peer uint32, protocol Protocol, port uint16) bool {
+	if n.has(r.ports, protocol, port) {
+		return true
+	}
+	owner := f.point
+	if f.direction == Egress {
+		owner = n.points[peer]
+	}
+	for _, name := range r.named {
+		if name.protocol == protocol && slices.Contains(owner.ports[name.name], Named{protocol, port}) {
+			return true
+		}
+	}
+	return false
+}
+
+// says writes what a rule does: "allows TCP 80", "denies all".
+func says(r *rule, n *Network) string {
+	what := [...]string{allow: "allows", deny: "denies", pass: "passes on"}[r.action]
+	var parts []string
+	if r.ports != noPorts {
+		if text := n.ports.of(r.ports).String(); text == "all" {
+			parts = append(parts, "every port")
+		} else {
+			parts = append(parts, text)
+		}
+	}
+	for _, name := range r.named {
+		parts = append(parts, fmt.Sprintf("%s port %q", name.protocol, name.name))
+	}
+	return what + " " + strings.Join(parts, ", ")
+}
+
+// list writes names, and counts those beyond the third.
+func list(names []string) string {
+	names = slices.Compact(slices.Clone(names))
+	if len(names) > 3 {
+		return strings.Join(names[:3], ", ") + " and " + itoa(len(names)-3) + " more"
+	}
+	return strings.Join(names, ", ")
+}
+
+// change writes the smallest change that would allow what the first layer
+// denies.
+func (n *Network) change(a *Answer, from, to uint32) string {
+	l, ok := a.Decisive()
+	if !ok {
+		return ""
+	}
+	port := fmt.Sprintf("%s %d", a.Protocol, a.Port)
+	switch l.Kind {
+	case EgressPolicies, IngressPolicies:
+		peer, direction := to, "egress"
+		if l.Kind == IngressPolicies {
+			peer, direction = from, "ingress"
+		}
+		if len(l.Rules) == 0 {
+			return ""
+		}
+		if strings.HasPrefix(l.Rules[0].Says, "denies") {
+			return fmt.Sprintf("take %s out of %s of %s", n.describe(peer), l.Rules[0].Field, l.Rules[0].Name)
+		}
+		return fmt.Sprintf("add a rule for %s to spec.%s of %s: %s, %s", direction, direction, l.Rules[0].Name, n.selector(peer), port)
+	}
+	return n.vpc.change(l, from, to, port)
+}
+
+// selector names a point as a policy would.
+func (n *Network) selector(p uint32) string {
+	pt := n.points[p]
+	if p >= n.pods || pt.host {
+		return "ipBlock of " + n.describe(p)
+	}
+	var labels []string
+	for k, v := range pt.labels {
+		labels = append(labels, k+"="+v)
+	}
+	slices.Sort(labels)
+	return fmt.Sprintf("namespace %s, pods %s", pt.namespace.name, strings.Join(labels, ","))
+}

@@ -1,0 +1,49 @@
+package reach
+
+import (
+	"github.com/eksafe/eksafe/internal/estate"
+)
+
+// An EndpointKind says what an endpoint is.
+type EndpointKind string
+
+// The kinds of endpoints.
+const (
+	WorkloadEndpoint     EndpointKind = "Workload"
+	DatabaseEndpoint     EndpointKind = "Database" // an instance, cluster or proxy of RDS
+	CacheEndpoint        EndpointKind = "Cache"
+	KafkaEndpoint        EndpointKind = "KafkaCluster"
+	SearchEndpoint       EndpointKind = "OpenSearchDomain"
+	FileSystemEndpoint   EndpointKind = "FileSystem"
+	LoadBalancerEndpoint EndpointKind = "LoadBalancer"
+	VPCEndpoint          EndpointKind = "VPCEndpoint"
+	MetadataEndpoint     EndpointKind = "InstanceMetadata"
+	PodIdentityEndpoint  EndpointKind = "PodIdentityAgent"
+	NodeDNSEndpoint      EndpointKind = "NodeLocalDNS"
+	NetworkEndpoint      EndpointKind = "Network" // addresses that belong to nothing above
+	InternetEndpoint     EndpointKind = "Internet"
+)
+
+// An Endpoint is what people ask about: a workload, a database, the internet.
+type Endpoint struct {
+	Kind      EndpointKind
+	Ref       estate.Ref
+	Origin    *estate.Origin // nil for addresses
+	Name      string         // "shop/web", "orders", "internet", "10.0.0.0/16"
+	Namespace string
+	Workload  *estate.Workload // nil unless it is one
+	// Serves are the ports that it is known to listen on.
+	Serves Ports
+
+	points set
+	target *target // nil unless AWS runs it
+}
+
+func (e *Endpoint) String() string { return e.Name }
+
+// Endpoints returns every endpoint: workloads by namespace and name, what AWS
+// runs, then addresses.
+func (n *Network) Endpoints() []*Endpoint { return n.endpoints }
+
+// Endpoint returns the endpoint of a resource, nil if it has none.
+func (n *Network) Endpoint(ref estate.Ref) *Endpoint { return n.byRef[ref] }

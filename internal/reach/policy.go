@@ -1,0 +1,376 @@
+package reach
+
+import (
+	"cmp"
+	"math"
+	"net/netip"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+// A Direction of traffic, seen from the pod.
+type Direction int
+
+const (
+	Ingress Direction = iota
+	Egress
+)
+
+func (d Direction) String() string { return [...]string{"ingress", "egress"}[d] }
+
+// MarshalText returns "ingress" or "egress".
+func (d Direction) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// An action is what a rule does with what it matches.
+type action int
+
+const (
+	deny  action = iota // the zero value
+	allow               // and no later rule is asked
+	pass                // on to the next tier
+)
+
+// A tier is policies that are asked one after the other. What none of them
+// decides is denied, or passed on to the next tier.
+type tier struct {
+	name  string
+	order float64
+	end   action // of traffic that some policy of the tier selects and none decides
+}
+
+// A policy is one object of any of the APIs.
+type policy struct {
+	place    trace.Place
+	name     string // "NetworkPolicy shop/web"
+	tier     *tier
+	order    float64 // within the tier
+	applies  [2]bool
+	selected peers // the pods that it selects
+	rules    [2][]rule
+	// tied is true if the API leaves open which of the policies with the same
+	// order is asked first.
+	tied bool
+}
+
+// at returns the place of a field.
+func (p *policy) at(field string) trace.Place {
+	at := p.place
+	at.Field = field
+	return at
+}
+
+// A rule decides about its peers at its ports.
+type rule struct {
+	action action
+	field  string // "spec.ingress[0]"
+	peers  peers
+	ports  portsID
+	// named are ports by name: of the pod itself for ingress, of the peer for
+	// egress.
+	named []namedRule
+	// own limits the rule to some of the pods that the policy selects; nil is
+	// all of them.
+	own func(*point) trace.Ternary
+	// doubt says why it is not known whether the rule matches, "" if it is.
+	doubt string
+}
+
+type namedRule struct {
+	protocol Protocol
+	name     string
+}
+
+// Peers are the points that a rule is about: those that it is about for sure,
+// and those that it may be about.
+type peers struct {
+	sure, may set
+	// note says what reading of the API was taken.
+	note string
+}
+
+func (p peers) union(o peers) peers {
+	return peers{union(p.sure, o.sure), union(p.may, o.may), cmp.Or(p.note, o.note)}
+}
+
+func (n *Network) everything() peers { return peers{sure: n.all(), may: n.all()} }
+
+// kubernetesTier is the tier of NetworkPolicies; its order is Calico's for the
+// tier in which it puts them.
+const (
+	adminOrder      = 1000
+	defaultOrder    = 1_000_000
+	baselineOrder   = 10_000_000
+	kubernetesOrder = 1000 // of a NetworkPolicy within its tier, as Calico has it
+)
+
+// addPolicies compiles the policies of every API.
+func (n *Network) addPolicies() {
+	tiers := map[string]*tier{
+		"kube-admin":    {name: "kube-admin", order: adminOrder, end: pass},
+		"default":       {name: "default", order: defaultOrder, end: deny},
+		"kube-baseline": {name: "kube-baseline", order: baselineOrder, end: pass},
+	}
+	n.addCalico(tiers)
+	for _, r := range estate.NetworkPolicies.In(n.graph.Estate) {
+		n.addNetworkPolicy(r, tiers["default"])
+	}
+	n.addClusterPolicies(tiers)
+	for _, t := range tiers {
+		n.tiers = append(n.tiers, t)
+	}
+	slices.SortFunc(n.tiers, func(a, b *tier) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name)) })
+	slices.SortStableFunc(n.policies, func(a, b *policy) int {
+		return cmp.Or(cmp.Compare(a.tier.order, b.tier.order), cmp.Compare(a.tier.name, b.tier.name), cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name))
+	})
+	for i := 1; i < len(n.policies); i++ {
+		a, b := n.policies[i-1], n.policies[i]
+		if a.tier == b.tier && a.order == b.order && (a.tier.name == "kube-admin" || a.tier.name == "kube-baseline") {
+			a.tied, b.tied = true, true
+		}
+	}
+}
+
+// addNetworkPolicy compiles a NetworkPolicy. Source of the rules: the comments
+// of networking.k8s.io/v1 and the concept page on network policies.
+func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier) {
+	o := &r.Object
+	p := &policy{
+		place: trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin},
+		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
+	}
+	// Without types, ingress is restricted always, and egress where there are
+	// rules for it.
+	if len(o.Spec.PolicyTypes) == 0 {
+		p.applies = [2]bool{Ingress: true, Egress: len(o.Spec.Egress) > 0}
+	}
+	for _, t := range o.Spec.PolicyTypes {
+		p.applies[Ingress] = p.applies[Ingress] || t == "Ingress"
+		p.applies[Egress] = p.applies[Egress] || t == "Egress"
+	}
+	ns := n.byName[o.Namespace]
+	if ns == nil {
+		ns = &namespace{name: o.Namespace, labels: labels.Set{"kubernetes.io/metadata.name": o.Namespace}}
+	}
+	p.selected = n.selectIn(ns, &o.Spec.PodSelector)
+	for i, in := range o.Spec.Ingress {
+		p.rules[Ingress] = append(p.rules[Ingress], n.networkRule("spec.ingress["+itoa(i)+"]", ns, in.From, in.Ports))
+	}
+	for i, out := range o.Spec.Egress {
+		p.rules[Egress] = append(p.rules[Egress], n.networkRule("spec.egress["+itoa(i)+"]", ns, out.To, out.Ports))
+	}
+	n.policies = append(n.policies, p)
+}
+
+func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer, ports []networkingPort) rule {
+	out := rule{action: allow, field: field, ports: allPorts}
+	if len(from) == 0 {
+		out.peers = n.everything()
+	}
+	for _, f := range from {
+		out.peers = out.peers.union(n.networkPeer(ns, f))
+	}
+	if len(ports) > 0 {
+		var fixed Ports
+		for _, p := range ports {
+			protocol := TCP
+			if p.Protocol != nil {
+				var ok bool
+				if protocol, ok = protocolOf(*p.Protocol); !ok {
+					continue // the API server admits no other; it matches nothing
+				}
+			}
+			one := PortsOf(protocol, 0, lastPort)
+			switch {
+			case p.Port == nil:
+			case p.Port.StrVal != "":
+				out.named = append(out.named, namedRule{protocol, p.Port.StrVal})
+				continue
+			case p.EndPort != nil:
+				one = PortsOf(protocol, int(p.Port.IntVal), int(*p.EndPort))
+			default:
+				one = PortsOf(protocol, int(p.Port.IntVal), int(p.Port.IntVal))
+			}
+			for i := range one {
+				fixed[i] = append(fixed[i], one[i]...)
+			}
+		}
+		for i := range fixed {
+			fixed[i] = mergeRanges(fixed[i])
+		}
+		out.ports = n.ports.id(fixed)
+	}
+	return out
+}
+
+func (n *Network) networkPeer(ns *namespace, p networkingPeer) peers {
+	if p.IPBlock != nil {
+		return n.block(p.IPBlock.CIDR, p.IPBlock.Except)
+	}
+	if p.NamespaceSelector == nil {
+		if p.PodSelector == nil {
+			return peers{} // the API server admits no empty peer
+		}
+		return n.selectIn(ns, p.PodSelector)
+	}
+	return n.selectAcross(p.NamespaceSelector, p.PodSelector)
+}
+
+// selectIn returns the pods of a namespace that a selector selects.
+func (n *Network) selectIn(ns *namespace, selector *metav1.LabelSelector) peers {
+	return n.selection([]*namespace{ns}, ns.name, selector)
+}
+
+// selectAcross returns the pods that a selector selects in the namespaces that
+// another one does; a nil selector of pods is all of them.
+func (n *Network) selectAcross(namespaces, pods *metav1.LabelSelector) peers {
+	if namespaces == nil {
+		namespaces = &metav1.LabelSelector{}
+	}
+	s, err := metav1.LabelSelectorAsSelector(namespaces)
+	if err != nil {
+		return peers{}
+	}
+	key := "namespaces " + s.String()
+	candidates := n.namespaces
+	for k, v := range namespaces.MatchLabels {
+		if c := n.byLabel[[2]string{k, v}]; len(c) < len(candidates) {
+			candidates = c
+		}
+	}
+	var chosen []*namespace
+	for _, ns := range candidates {
+		if s.Matches(ns.labels) {
+			chosen = append(chosen, ns)
+		}
+	}
+	return n.selection(chosen, key, pods)
+}
+
+// selection returns the pods of namespaces that a selector selects. Pods in the
+// network of the node are none of them: to agents they are the node. A selector
+// that cannot be read selects nothing.
+func (n *Network) selection(in []*namespace, key string, selector *metav1.LabelSelector) peers {
+	s := labels.Everything()
+	if selector != nil {
+		var err error
+		if s, err = metav1.LabelSelectorAsSelector(selector); err != nil {
+			return peers{}
+		}
+	}
+	key += "\x00" + s.String()
+	if known, ok := n.sets[key]; ok {
+		return known
+	}
+	var out set
+	for _, ns := range in {
+		if s.Empty() && len(n.hosts) == 0 {
+			out = out.extend(ns.span.lo, ns.span.hi)
+			continue
+		}
+		for i := ns.span.lo; i < ns.span.hi; i++ {
+			if p := n.points[i]; !p.host && s.Matches(p.labels) {
+				out = out.extend(i, i+1)
+			}
+		}
+	}
+	p := peers{sure: out, may: out}
+	n.sets[key] = p
+	return p
+}
+
+// block returns what stands in a block: addresses, targets, and pods. The API
+// leaves open whether a block is about the addresses of pods; agents take it
+// that way.
+func (n *Network) block(cidr string, except []string) peers {
+	key := "block " + cidr
+	for _, e := range except {
+		key += "\x00" + e
+	}
+	if known, ok := n.sets[key]; ok {
+		return known
+	}
+	var out peers
+	if p, ok := parsePrefix(cidr); ok {
+		b := block{prefix: p}
+		for _, e := range except {
+			if x, ok := parsePrefix(e); ok {
+				b.except = append(b.except, x)
+			}
+		}
+		out = n.within(n.addresses.atoms(b.prefix).minus(n.addresses.all(b.except)))
+	}
+	n.sets[key] = out
+	return out
+}
+
+// within returns what stands in atoms. A target stands somewhere in its
+// subnets: a block that touches them may hold it.
+func (n *Network) within(atoms set) peers {
+	var pods []uint32
+	for _, sp := range atoms {
+		i, _ := slices.BinarySearchFunc(n.located, sp.lo, func(l locatedPoint, atom uint32) int { return cmp.Compare(l.atom, atom) })
+		for ; i < len(n.located) && n.located[i].atom < sp.hi; i++ {
+			pods = append(pods, n.located[i].point)
+		}
+	}
+	sure := setOf(pods)
+	may := sure
+	// Pods and nodes whose addresses are not known stand in the networks of
+	// pods.
+	switch overlap := n.space.intersect(atoms); {
+	case len(overlap) == 0:
+	case len(n.space.minus(atoms)) == 0:
+		sure, may = union(sure, n.floating, n.hosts), union(may, n.floating, n.hosts)
+	default:
+		may = union(may, n.floating, n.hosts)
+	}
+	var targets set
+	for i := n.pods; i < n.atoms; i++ {
+		if len(n.points[i].atoms.intersect(atoms)) > 0 {
+			targets = targets.extend(i, i+1)
+		}
+	}
+	var rest set
+	for _, sp := range atoms {
+		rest = append(rest, span{sp.lo + n.atoms, sp.hi + n.atoms})
+	}
+	return peers{sure: union(sure, targets, rest), may: union(may, targets, rest)}
+}
+
+// blocks lists every prefix that anything in the estate names.
+func (n *Network) blocks() []netip.Prefix {
+	var out []netip.Prefix
+	add := func(texts ...string) {
+		for _, t := range texts {
+			if p, ok := parsePrefix(t); ok {
+				out = append(out, p)
+			}
+		}
+	}
+	peersOf := func(list []networkingPeer) {
+		for _, p := range list {
+			if p.IPBlock != nil {
+				add(p.IPBlock.CIDR)
+				add(p.IPBlock.Except...)
+			}
+		}
+	}
+	for _, r := range estate.NetworkPolicies.In(n.graph.Estate) {
+		for _, rule := range r.Object.Spec.Ingress {
+			peersOf(rule.From)
+		}
+		for _, rule := range r.Object.Spec.Egress {
+			peersOf(rule.To)
+		}
+	}
+	n.clusterBlocks(add)
+	n.calicoBlocks(add)
+	return append(out, n.vpc.blocks()...)
+}
+
+var lastOrder = math.Inf(1)
