@@ -414,13 +414,19 @@ func (n *Network) passes(d Direction, pod, peer uint32) (sure, open portsID) {
 		return allPorts, allPorts
 	}
 	f := n.filters[d][pod]
-	if f == nil || n.enforcer.at(n.points[pod]) == trace.No {
+	if f == nil || !n.limited(f, pod) {
 		return allPorts, allPorts
 	}
 	return f.at(peer)
 }
 
-// Between returns what the network lets through from one point to another:
+// limited reports whether a filter holds for a pod: nothing enforces it where it
+// does not.
+func (n *Network) limited(_ *filter, pod uint32) bool {
+	return n.enforcer.at(n.points[pod]) != trace.No
+}
+
+// between returns what the network lets through from one point to another:
 // under every reading, and under the most open one.
 func (n *Network) between(from, to uint32) (sure, open portsID) {
 	sure, open = n.passes(Egress, from, to)

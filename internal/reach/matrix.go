@@ -1,0 +1,192 @@
+package reach
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A Grouping puts endpoints together that a matrix shows as one; "" leaves one
+// out.
+type Grouping func(*Endpoint) string
+
+// A Group is endpoints that a matrix shows as one.
+type Group struct {
+	Name      string
+	Kind      EndpointKind // of its first endpoint
+	Namespace string       // of its first endpoint
+	Endpoints []*Endpoint
+}
+
+// A Cell is what a group reaches of another one; cells through which nothing
+// gets are none.
+type Cell struct {
+	From, To *Group
+	// Allowed are the ports that some of From reach on some of To; Possible are
+	// those and the ports of which that is not known.
+	Allowed, Possible Ports
+	// Source and Destination are ends of a connection that gets through.
+	Source, Destination *Endpoint
+}
+
+// Verdict is Allowed if any port is.
+func (c *Cell) Verdict() Verdict {
+	if c.Allowed.Empty() {
+		return Unknown
+	}
+	return Allowed
+}
+
+// A Matrix is who reaches whom.
+type Matrix struct {
+	Groups []*Group
+	Cells  []Cell // by the order of groups, From before To
+}
+
+// Cell returns the cell of two groups, nil if nothing gets through.
+func (m *Matrix) Cell(from, to *Group) *Cell {
+	i, ok := slices.BinarySearchFunc(m.Cells, [2]*Group{from, to}, func(c Cell, want [2]*Group) int {
+		return cmp.Or(cmp.Compare(m.order(c.From), m.order(want[0])), cmp.Compare(m.order(c.To), m.order(want[1])))
+	})
+	if !ok {
+		return nil
+	}
+	return &m.Cells[i]
+}
+
+func (m *Matrix) order(g *Group) int { return slices.Index(m.Groups, g) }
+
+// an edge is a cell while it is made.
+type edge struct {
+	sure, open       portsID
+	from, to         uint32
+	witnessed, found bool
+}
+
+// Matrix joins what all points reach of all points. It takes time linear in the
+// connections that get through, and for pods that nothing isolates in the
+// groups.
+func (n *Network) Matrix(by Grouping) *Matrix {
+	m := &Matrix{}
+	index := map[string]int{}
+	group := make([]int32, len(n.points)) // of each point, -1 for none
+	for i := range group {
+		group[i] = -1
+	}
+	for _, e := range n.endpoints {
+		name := by(e)
+		if name == "" {
+			continue
+		}
+		at, ok := index[name]
+		if !ok {
+			at = len(m.Groups)
+			index[name] = at
+			m.Groups = append(m.Groups, &Group{Name: name, Kind: e.Kind, Namespace: e.Namespace})
+		}
+		m.Groups[at].Endpoints = append(m.Groups[at].Endpoints, e)
+		for p := range e.points.points() {
+			group[p] = int32(at)
+		}
+	}
+	edges := map[uint64]edge{}
+	n.each(func(from, to uint32, sure, open portsID) {
+		a, b := group[from], group[to]
+		if a < 0 || b < 0 {
+			return
+		}
+		key := uint64(a)<<32 | uint64(uint32(b))
+		e, ok := edges[key]
+		if ok && e.sure == allPorts {
+			return
+		}
+		if !e.found || e.sure == noPorts && sure != noPorts {
+			e.from, e.to, e.found = from, to, true
+		}
+		e.sure, e.open = n.ports.or(e.sure, sure), n.ports.or(e.open, open)
+		edges[key] = e
+	})
+	keys := make([]uint64, 0, len(edges))
+	for k := range edges {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	m.Cells = make([]Cell, 0, len(keys))
+	for _, k := range keys {
+		e := edges[k]
+		m.Cells = append(m.Cells, Cell{
+			From: m.Groups[k>>32], To: m.Groups[uint32(k)], Allowed: n.ports.of(e.sure), Possible: n.ports.of(e.open),
+			Source: n.points[e.from].endpoint, Destination: n.points[e.to].endpoint,
+		})
+	}
+	return m
+}
+
+// each calls visit for every pair of points between which something may get
+// through. Addresses among each other are none of eksafe's business.
+func (n *Network) each(visit func(from, to uint32, sure, open portsID)) {
+	through := func(from, to uint32, sure, open portsID) {
+		if open == noPorts || from == to && n.itself(from, to) {
+			return
+		}
+		s, o := n.vpc.between(n, from, to)
+		if sure, open = n.ports.and(sure, s), n.ports.and(open, o); open == noPorts {
+			return
+		}
+		s, o = n.mesh.between(from, to)
+		if sure, open = n.ports.and(sure, s), n.ports.and(open, o); open != noPorts {
+			visit(from, to, sure, open)
+		}
+	}
+	limits := func(d Direction, p uint32) *filter {
+		if p >= n.pods {
+			return nil
+		}
+		if f := n.filters[d][p]; f != nil && n.limited(f, p) {
+			return f
+		}
+		return nil
+	}
+	// Senders that nothing limits are walked from the side of the receivers.
+	var free set
+	for p := range uint32(len(n.points)) {
+		f := limits(Egress, p)
+		if f == nil {
+			free = free.extend(p, p+1)
+			continue
+		}
+		for _, s := range f.segments {
+			if s.open == noPorts {
+				continue
+			}
+			for to := s.lo; to < s.hi; to++ {
+				if in := limits(Ingress, to); in == nil {
+					through(p, to, s.sure, s.open)
+				} else if sure, open := in.at(p); open != noPorts {
+					through(p, to, n.ports.and(s.sure, sure), n.ports.and(s.open, open))
+				}
+			}
+		}
+	}
+	pods := interval(0, n.atoms)
+	for to := range uint32(len(n.points)) {
+		senders := free
+		if to >= n.atoms {
+			senders = free.intersect(pods)
+		}
+		in := limits(Ingress, to)
+		if in == nil {
+			for from := range senders.points() {
+				through(from, to, allPorts, allPorts)
+			}
+			continue
+		}
+		for _, s := range in.segments {
+			if s.open == noPorts {
+				continue
+			}
+			for from := range senders.intersect(set{{s.lo, s.hi}}).points() {
+				through(from, to, s.sure, s.open)
+			}
+		}
+	}
+}
