@@ -1,6 +1,369 @@
 package reach
 
-// addClusterPolicies compiles the policies of administrators into their tiers.
-func (n *Network) addClusterPolicies(tiers map[string]*tier) {}
+import (
+	"fmt"
+	"slices"
+	"strings"
 
-func (n *Network) clusterBlocks(add func(...string)) {}
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+// The policies of administrators come in three dialects: the first and the
+// second version of the Network Policy API, and the one of Amazon's controller.
+// They stand in one tier before the NetworkPolicies and one behind, are asked in
+// the order of their priorities, and the first rule that matches decides.
+
+// An adminRule is a rule of any of the dialects.
+type adminRule struct {
+	action string
+	field  string
+	peers  []estate.ClusterPolicyPeer
+	ports  Ports
+	named  []namedRule
+}
+
+// An adminPolicy is a policy of any of them.
+type adminPolicy struct {
+	place   trace.Place
+	name    string
+	tier    string
+	order   int32
+	subject estate.ClusterPolicySubject
+	rules   [2][]adminRule
+}
+
+// addClusterPolicies compiles the policies of administrators into their tiers.
+func (n *Network) addClusterPolicies(tiers map[string]*tier) {
+	for _, a := range n.adminPolicies() {
+		p := &policy{place: a.place, name: a.name, tier: tiers[a.tier], order: float64(a.order)}
+		switch s := a.subject; {
+		case s.Namespaces != nil:
+			p.selected = n.selectAcross(s.Namespaces, nil)
+		case s.Pods != nil:
+			p.selected = n.selectAcross(&s.Pods.NamespaceSelector, &s.Pods.PodSelector)
+		}
+		for d := range a.rules {
+			p.applies[d] = len(a.rules[d]) > 0
+			for _, r := range a.rules[d] {
+				p.rules[d] = append(p.rules[d], n.adminRule(&r))
+			}
+		}
+		n.policies = append(n.policies, p)
+	}
+	for _, r := range estate.ApplicationNetworkPolicies.In(n.graph.Estate) {
+		n.addApplicationPolicy(r, tiers["default"])
+	}
+}
+
+func (n *Network) adminPolicies() []adminPolicy {
+	e := n.graph.Estate
+	var out []adminPolicy
+	for _, r := range estate.ClusterNetworkPolicies.In(e) {
+		s := &r.Object.Spec
+		a := adminPolicy{
+			place: trace.Place{Subject: estate.ClusterNetworkPolicies.Ref(r), Origin: &r.Origin},
+			name:  "ClusterNetworkPolicy " + r.Object.Name, tier: tierName(s.Tier), order: s.Priority, subject: s.Subject,
+		}
+		for i, in := range s.Ingress {
+			a.rules[Ingress] = append(a.rules[Ingress], clusterRule(in.Action, fmt.Sprintf("spec.ingress[%d]", i), in.From, in.Protocols))
+		}
+		for i, eg := range s.Egress {
+			a.rules[Egress] = append(a.rules[Egress], clusterRule(eg.Action, fmt.Sprintf("spec.egress[%d]", i), eg.To, eg.Protocols))
+		}
+		out = append(out, a)
+	}
+	add := func(place trace.Place, name, tier string, priority int32, subject estate.ClusterPolicySubject, ingress, egress []estate.AdminPolicyRule) {
+		a := adminPolicy{place: place, name: name, tier: tier, order: priority, subject: subject}
+		for i, r := range ingress {
+			a.rules[Ingress] = append(a.rules[Ingress], portRule(r, fmt.Sprintf("spec.ingress[%d]", i), r.From))
+		}
+		for i, r := range egress {
+			a.rules[Egress] = append(a.rules[Egress], portRule(r, fmt.Sprintf("spec.egress[%d]", i), r.To))
+		}
+		out = append(out, a)
+	}
+	for _, r := range estate.AWSClusterNetworkPolicies.In(e) {
+		s := &r.Object.Spec
+		add(trace.Place{Subject: estate.AWSClusterNetworkPolicies.Ref(r), Origin: &r.Origin}, "ClusterNetworkPolicy "+r.Object.Name,
+			tierName(s.Tier), s.Priority, s.Subject, s.Ingress, s.Egress)
+	}
+	for _, r := range estate.AdminNetworkPolicies.In(e) {
+		s := &r.Object.Spec
+		add(trace.Place{Subject: estate.AdminNetworkPolicies.Ref(r), Origin: &r.Origin}, "AdminNetworkPolicy "+r.Object.Name,
+			"kube-admin", s.Priority, s.Subject, s.Ingress, s.Egress)
+	}
+	for _, r := range estate.BaselineAdminNetworkPolicies.In(e) {
+		s := &r.Object.Spec
+		add(trace.Place{Subject: estate.BaselineAdminNetworkPolicies.Ref(r), Origin: &r.Origin}, "BaselineAdminNetworkPolicy "+r.Object.Name,
+			"kube-baseline", 0, s.Subject, s.Ingress, s.Egress)
+	}
+	return out
+}
+
+func tierName(tier string) string {
+	if strings.EqualFold(tier, "Baseline") {
+		return "kube-baseline"
+	}
+	return "kube-admin"
+}
+
+func clusterRule(action, field string, peers []estate.ClusterPolicyPeer, protocols []estate.ClusterPolicyProtocol) adminRule {
+	out := adminRule{action: action, field: field, peers: peers}
+	if len(protocols) == 0 {
+		out.ports = AllPorts()
+	}
+	for _, p := range protocols {
+		for protocol, transport := range map[Protocol]*estate.ClusterPolicyTransport{TCP: p.TCP, UDP: p.UDP, SCTP: p.SCTP} {
+			if transport == nil {
+				continue
+			}
+			first, last := 0, lastPort
+			if at := transport.DestinationPort; at != nil {
+				first, last = int(at.Number), int(at.Number)
+				if at.Range != nil {
+					first, last = int(at.Range.Start), int(at.Range.End)
+				}
+			}
+			out.add(protocol, first, last)
+		}
+		if p.DestinationNamedPort != "" {
+			out.name(p.DestinationNamedPort)
+		}
+	}
+	return out
+}
+
+func portRule(r estate.AdminPolicyRule, field string, peers []estate.ClusterPolicyPeer) adminRule {
+	out := adminRule{action: r.Action, field: field, peers: peers}
+	if len(r.Ports) == 0 {
+		out.ports = AllPorts()
+	}
+	for _, p := range r.Ports {
+		switch {
+		case p.PortNumber != nil:
+			if protocol, err := ParseProtocol(defaultTCP(p.PortNumber.Protocol)); err == nil {
+				out.add(protocol, int(p.PortNumber.Port), int(p.PortNumber.Port))
+			}
+		case p.PortRange != nil:
+			if protocol, err := ParseProtocol(defaultTCP(p.PortRange.Protocol)); err == nil {
+				out.add(protocol, int(p.PortRange.Start), int(p.PortRange.End))
+			}
+		case p.NamedPort != nil:
+			out.name(*p.NamedPort)
+		}
+	}
+	return out
+}
+
+func defaultTCP(protocol string) string {
+	if protocol == "" {
+		return "TCP"
+	}
+	return protocol
+}
+
+func (r *adminRule) add(p Protocol, first, last int) {
+	one := PortsOf(p, first, last)
+	r.ports = r.ports.Union(&one)
+}
+
+// name adds a named port, which may be of any protocol.
+func (r *adminRule) name(name string) {
+	for _, p := range []Protocol{TCP, UDP, SCTP} {
+		r.named = append(r.named, namedRule{p, name})
+	}
+}
+
+func (n *Network) adminRule(r *adminRule) rule {
+	out := rule{field: r.field, ports: n.ports.id(r.ports), named: r.named}
+	switch r.action {
+	case "Accept", "Allow":
+		out.action = allow
+	case "Pass":
+		out.action = pass
+	}
+	for _, p := range r.peers {
+		known, ok := n.adminPeer(p)
+		if !ok && out.action != allow {
+			// A peer of a newer API is denied by readers that do not know it.
+			out.action, known = deny, n.everything()
+		}
+		out.peers = out.peers.union(known)
+	}
+	return out
+}
+
+// adminPeer returns what a peer selects; ok is false for one that is not known.
+func (n *Network) adminPeer(p estate.ClusterPolicyPeer) (out peers, ok bool) {
+	switch {
+	case p.Namespaces != nil:
+		return n.selectAcross(p.Namespaces, nil), true
+	case p.Pods != nil:
+		return n.selectAcross(&p.Pods.NamespaceSelector, &p.Pods.PodSelector), true
+	case p.Nodes != nil:
+		return n.nodes(p.Nodes), true
+	case len(p.Networks) > 0:
+		for _, cidr := range p.Networks {
+			out = out.union(n.block(cidr, nil))
+		}
+		return out, true
+	case len(p.DomainNames) > 0:
+		return n.domains(p.DomainNames), true
+	}
+	return peers{}, false
+}
+
+// nodes returns what stands at the addresses of nodes. Pods in the network of a
+// node that is not known may be there.
+func (n *Network) nodes(selector *metav1.LabelSelector) peers {
+	s, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return peers{}
+	}
+	out := peers{may: n.hosts}
+	for _, r := range estate.Nodes.In(n.graph.Estate) {
+		if !s.Matches(labels.Set(r.Object.Labels)) {
+			continue
+		}
+		for _, address := range r.Object.Status.Addresses {
+			if p, ok := parsePrefix(address.Address); ok {
+				out = out.union(n.block(p.String(), nil))
+			}
+		}
+	}
+	if s.Empty() {
+		out.sure = union(out.sure, n.hosts)
+	}
+	return out
+}
+
+// domains returns the named destinations that domain names stand for. Which
+// addresses they have is not known: it may be any that is no pod's.
+func (n *Network) domains(names []string) peers {
+	out := peers{may: interval(n.atoms, uint32(len(n.points)))}
+	for i := n.pods; i < n.atoms; i++ {
+		e := n.points[i].endpoint
+		if e.Kind == DomainEndpoint && slices.ContainsFunc(names, func(name string) bool { return domainMatches(name, e.Name) }) {
+			out.sure = out.sure.extend(i, i+1)
+		}
+	}
+	out.may = union(out.may, out.sure)
+	return out
+}
+
+// domainMatches reports whether a name or a pattern such as "*.example.com"
+// covers another.
+func domainMatches(pattern, name string) bool {
+	pattern, name = normalDomain(pattern), normalDomain(name)
+	if suffix, ok := strings.CutPrefix(pattern, "*."); ok {
+		return pattern == name || strings.HasSuffix(name, "."+suffix)
+	}
+	return pattern == name
+}
+
+func normalDomain(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// domainNames lists the domain names that policies name, each once, in order.
+func (n *Network) domainNames() []string {
+	seen := map[string]bool{}
+	for _, a := range n.adminPolicies() {
+		for _, r := range a.rules[Egress] {
+			for _, p := range r.peers {
+				for _, name := range p.DomainNames {
+					seen[normalDomain(name)] = true
+				}
+			}
+		}
+	}
+	for _, r := range estate.ApplicationNetworkPolicies.In(n.graph.Estate) {
+		for _, rule := range r.Object.Spec.Egress {
+			for _, p := range rule.To {
+				for _, name := range p.DomainNames {
+					seen[normalDomain(name)] = true
+				}
+			}
+		}
+	}
+	out := make([]string, 0, len(seen))
+	for name := range seen {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// addApplicationPolicy compiles Amazon's NetworkPolicy with domain names. It
+// isolates as a NetworkPolicy does, and the rules of both add up.
+func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetworkPolicy], t *tier) {
+	o := &r.Object
+	ns := n.namespaceOf(o.Namespace)
+	p := &policy{
+		place: trace.Place{Subject: estate.ApplicationNetworkPolicies.Ref(r), Origin: &r.Origin},
+		name:  "ApplicationNetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
+		applies: appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0), selected: n.selectIn(ns, &o.Spec.PodSelector),
+	}
+	for i, in := range o.Spec.Ingress {
+		p.rules[Ingress] = append(p.rules[Ingress], n.networkRule("spec.ingress["+itoa(i)+"]", ns, in.From, in.Ports))
+	}
+	for i, eg := range o.Spec.Egress {
+		var plain []networkingPeer
+		var names peers
+		for _, to := range eg.To {
+			if len(to.DomainNames) > 0 {
+				names = names.union(n.domains(to.DomainNames))
+			} else {
+				plain = append(plain, to.NetworkPolicyPeer)
+			}
+		}
+		out := n.networkRule("spec.egress["+itoa(i)+"]", ns, plain, eg.Ports)
+		if len(eg.To) > 0 && len(plain) == 0 {
+			out.peers = names
+		} else {
+			out.peers = out.peers.union(names)
+		}
+		p.rules[Egress] = append(p.rules[Egress], out)
+	}
+	n.policies = append(n.policies, p)
+}
+
+// clusterBlocks adds the prefixes that these policies name.
+func (n *Network) clusterBlocks(add func(...string)) {
+	nodes := false
+	for _, a := range n.adminPolicies() {
+		for _, rules := range a.rules {
+			for _, r := range rules {
+				for _, p := range r.peers {
+					add(p.Networks...)
+					nodes = nodes || p.Nodes != nil
+				}
+			}
+		}
+	}
+	for _, r := range estate.ApplicationNetworkPolicies.In(n.graph.Estate) {
+		for _, in := range r.Object.Spec.Ingress {
+			for _, p := range in.From {
+				if p.IPBlock != nil {
+					add(append([]string{p.IPBlock.CIDR}, p.IPBlock.Except...)...)
+				}
+			}
+		}
+		for _, eg := range r.Object.Spec.Egress {
+			for _, p := range eg.To {
+				if p.IPBlock != nil {
+					add(append([]string{p.IPBlock.CIDR}, p.IPBlock.Except...)...)
+				}
+			}
+		}
+	}
+	if nodes {
+		for _, r := range estate.Nodes.In(n.graph.Estate) {
+			for _, address := range r.Object.Status.Addresses {
+				add(address.Address)
+			}
+		}
+	}
+}

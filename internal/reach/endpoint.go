@@ -20,6 +20,7 @@ const (
 	MetadataEndpoint     EndpointKind = "InstanceMetadata"
 	PodIdentityEndpoint  EndpointKind = "PodIdentityAgent"
 	NodeDNSEndpoint      EndpointKind = "NodeLocalDNS"
+	DomainEndpoint       EndpointKind = "Domain"  // a name in the internet that a policy names
 	NetworkEndpoint      EndpointKind = "Network" // addresses that belong to nothing above
 	InternetEndpoint     EndpointKind = "Internet"
 )

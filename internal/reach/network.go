@@ -63,6 +63,7 @@ type point struct {
 	host      bool               // in the network of the node, where no policy of pods holds
 	addresses []netip.Addr       // of pods, where they are known
 	atoms     set                // where it is; of a pod with unknown addresses none
+	anywhere  bool               // it is somewhere in atoms, and nobody knows where
 }
 
 // Named is what a name of a port stands for on a pod.
@@ -129,7 +130,7 @@ func (n *Network) addPods() {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Controller, b.Controller))
 	})
 	for _, w := range workloads {
-		if w.Controller == "PodTemplate" {
+		if w.Controller == "PodTemplate" || w.Finished {
 			continue // it runs nothing
 		}
 		ns := n.byName[w.Namespace]
@@ -142,7 +143,7 @@ func (n *Network) addPods() {
 		first := uint32(len(n.points))
 		for _, group := range n.locate(w) {
 			p := base
-			p.addresses, p.atoms = group.addresses, group.atoms
+			p.addresses, p.atoms, p.labels = group.addresses, group.atoms, group.labels
 			n.addPoint(&p)
 			switch {
 			case p.host:
@@ -172,16 +173,19 @@ func (n *Network) addPoint(p *point) {
 	p.endpoint.points = p.endpoint.points.extend(p.id, p.id+1)
 }
 
-// A location is pods of one workload that stand in the same atoms.
+// A location is pods of one workload that stand in the same atoms and have the
+// same labels.
 type location struct {
 	addresses []netip.Addr
 	atoms     set
+	labels    labels.Set
 }
 
 // locate groups the running pods of a workload by where they stand.
 func (n *Network) locate(w *estate.Workload) []location {
+	template := location{labels: w.Template.Labels}
 	if w.Template.Spec.HostNetwork {
-		return []location{{}}
+		return []location{template}
 	}
 	var out []location
 	index := map[string]int{}
@@ -190,32 +194,38 @@ func (n *Network) locate(w *estate.Workload) []location {
 		if len(addresses) == 0 {
 			continue
 		}
+		own := labels.Set(w.LabelsOf(&w.Pods[i]))
 		atoms := make([]uint32, len(addresses))
 		for j, a := range addresses {
 			atoms[j] = n.addresses.atom(a)
 		}
 		s := setOf(atoms)
 		key := s.key()
+		if w.Pods[i].Labels != nil {
+			key += "\x00" + own.String()
+		}
 		at, ok := index[key]
 		if !ok {
 			at = len(out)
 			index[key] = at
-			out = append(out, location{atoms: s})
+			out = append(out, location{atoms: s, labels: own})
 		}
 		out[at].addresses = append(out[at].addresses, addresses...)
 	}
 	if len(out) == 0 {
-		return []location{{}}
+		return []location{template}
 	}
 	return out
 }
 
 func podAddresses(p *estate.Pod) []netip.Addr {
-	a, err := netip.ParseAddr(p.PodIP)
-	if err != nil {
-		return nil
+	var out []netip.Addr
+	for _, text := range p.Addresses() {
+		if a, err := netip.ParseAddr(text); err == nil {
+			out = append(out, a.Unmap())
+		}
 	}
-	return []netip.Addr{a.Unmap()}
+	return out
 }
 
 // containers returns the containers that run side by side: native sidecars are
@@ -274,6 +284,10 @@ func (n *Network) addTargets() {
 	for _, t := range n.vpc.targets {
 		n.addEndpoint(t.endpoint)
 		n.addPoint(&point{endpoint: t.endpoint, atoms: n.addresses.all(t.networks)})
+	}
+	for _, name := range n.domainNames() {
+		e := n.addEndpoint(&Endpoint{Kind: DomainEndpoint, Name: name, Ref: addressRef(DomainEndpoint, name)})
+		n.addPoint(&point{endpoint: e, atoms: n.addresses.public(), anywhere: true})
 	}
 	n.atoms = uint32(len(n.points))
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -143,19 +145,8 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		place: trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin},
 		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
 	}
-	// Without types, ingress is restricted always, and egress where there are
-	// rules for it.
-	if len(o.Spec.PolicyTypes) == 0 {
-		p.applies = [2]bool{Ingress: true, Egress: len(o.Spec.Egress) > 0}
-	}
-	for _, t := range o.Spec.PolicyTypes {
-		p.applies[Ingress] = p.applies[Ingress] || t == "Ingress"
-		p.applies[Egress] = p.applies[Egress] || t == "Egress"
-	}
-	ns := n.byName[o.Namespace]
-	if ns == nil {
-		ns = &namespace{name: o.Namespace, labels: labels.Set{"kubernetes.io/metadata.name": o.Namespace}}
-	}
+	p.applies = appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
+	ns := n.namespaceOf(o.Namespace)
 	p.selected = n.selectIn(ns, &o.Spec.PodSelector)
 	for i, in := range o.Spec.Ingress {
 		p.rules[Ingress] = append(p.rules[Ingress], n.networkRule("spec.ingress["+itoa(i)+"]", ns, in.From, in.Ports))
@@ -164,6 +155,26 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		p.rules[Egress] = append(p.rules[Egress], n.networkRule("spec.egress["+itoa(i)+"]", ns, out.To, out.Ports))
 	}
 	n.policies = append(n.policies, p)
+}
+
+// appliesTo returns the directions that a policy restricts. Without types it is
+// ingress always, and egress where there are rules for it.
+func appliesTo(types []networkingv1.PolicyType, egress bool) [2]bool {
+	if len(types) == 0 {
+		return [2]bool{Ingress: true, Egress: egress}
+	}
+	return [2]bool{
+		Ingress: slices.Contains(types, networkingv1.PolicyTypeIngress),
+		Egress:  slices.Contains(types, networkingv1.PolicyTypeEgress),
+	}
+}
+
+// namespaceOf returns the namespace of a name; it may hold nothing.
+func (n *Network) namespaceOf(name string) *namespace {
+	if ns := n.byName[name]; ns != nil {
+		return ns
+	}
+	return &namespace{name: name, labels: labels.Set{corev1.LabelMetadataName: name}}
 }
 
 func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer, ports []networkingPort) rule {
@@ -329,9 +340,13 @@ func (n *Network) within(atoms set) peers {
 	default:
 		may = union(may, n.floating, n.hosts)
 	}
-	var targets set
+	var targets, somewhere set
 	for i := n.pods; i < n.atoms; i++ {
-		if len(n.points[i].atoms.intersect(atoms)) > 0 {
+		switch p := n.points[i]; {
+		case len(p.atoms.intersect(atoms)) == 0:
+		case p.anywhere && len(p.atoms.minus(atoms)) > 0:
+			somewhere = somewhere.extend(i, i+1)
+		default:
 			targets = targets.extend(i, i+1)
 		}
 	}
@@ -339,7 +354,7 @@ func (n *Network) within(atoms set) peers {
 	for _, sp := range atoms {
 		rest = append(rest, span{sp.lo + n.atoms, sp.hi + n.atoms})
 	}
-	return peers{sure: union(sure, targets, rest), may: union(may, targets, rest)}
+	return peers{sure: union(sure, targets, rest), may: union(may, targets, somewhere, rest)}
 }
 
 // blocks lists every prefix that anything in the estate names.
