@@ -24,3 +24,7 @@ func (e *enforcement) by(p *point) string {
 	}
 	return e.why
 }
+
+// Enforcement says whether something makes network policies work anywhere in
+// the estate, and what does, or why nothing does.
+func (n *Network) Enforcement() (trace.Ternary, string) { return n.enforcer.state, n.enforcer.why }

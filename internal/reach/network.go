@@ -78,13 +78,16 @@ type locatedPoint struct{ atom, point uint32 }
 func Of(g *trace.Graph) *Network { return trace.Derive(g, New) }
 
 // New computes the network of an estate.
-func New(g *trace.Graph) *Network {
+func New(g *trace.Graph) *Network { return newNetwork(g, nil) }
+
+// newNetwork is New with addresses cut at the borders of further blocks.
+func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n := &Network{
 		graph: g, ports: newPortTable(), byName: map[string]*namespace{}, byLabel: map[[2]string][]*namespace{},
 		byRef: map[estate.Ref]*Endpoint{}, sets: map[string]peers{},
 	}
 	n.vpc = newVPC(g)
-	n.addresses = newAddressSpace(n.blocks())
+	n.addresses = newAddressSpace(append(n.blocks(), blocks...))
 	n.addNamespaces()
 	n.addPods()
 	n.addTargets()
