@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/platform"
@@ -188,12 +189,21 @@ func (a *app) computeReach(e *estate.Estate, c *reachConfig, expectations []reac
 func grouping(g *trace.Graph, by string) reach.Grouping {
 	application := map[*estate.Workload]string{}
 	for _, app := range g.Applications {
+		name := app.Namespace + "/" + app.Name
+		if len(app.Workloads) == 1 {
+			// Pods whose controller was not read are one by its name.
+			if owner := metav1.GetControllerOfNoCopy(app.Workloads[0]); owner != nil {
+				name = app.Namespace + "/" + owner.Name
+			}
+		}
 		for _, w := range app.Workloads {
-			application[w] = app.Namespace + "/" + app.Name
+			application[w] = name
 		}
 	}
 	return func(e *reach.Endpoint) string {
 		switch {
+		case e.Kind == reach.NetworkEndpoint && e.Name == reach.OtherAddresses:
+			return "" // loopback, multicast: nobody asks
 		case e.Workload == nil || by == "workload":
 			return e.Name
 		case by == "namespace":

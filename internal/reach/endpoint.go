@@ -40,6 +40,19 @@ type Endpoint struct {
 	target *target // nil unless AWS runs it
 }
 
+// OtherAddresses is the name of the endpoint of addresses that are neither
+// private nor somebody's in the internet: loopback, multicast, reserved.
+const OtherAddresses = "other addresses"
+
+// initiates reports whether connections begin there. What AWS runs answers.
+func (e *Endpoint) initiates() bool {
+	switch e.Kind {
+	case WorkloadEndpoint, LoadBalancerEndpoint, NetworkEndpoint, InternetEndpoint:
+		return true
+	}
+	return false
+}
+
 func (e *Endpoint) String() string { return e.Name }
 
 // Endpoints returns every endpoint: workloads by namespace and name, what AWS

@@ -15,6 +15,8 @@ type Group struct {
 	Kind      EndpointKind // of its first endpoint
 	Namespace string       // of its first endpoint
 	Endpoints []*Endpoint
+
+	index int // among the groups of its matrix
 }
 
 // A Cell is what a group reaches of another one; cells through which nothing
@@ -53,13 +55,13 @@ func (m *Matrix) Cell(from, to *Group) *Cell {
 	return &m.Cells[i]
 }
 
-func (m *Matrix) order(g *Group) int { return slices.Index(m.Groups, g) }
+func (m *Matrix) order(g *Group) int { return g.index }
 
-// an edge is a cell while it is made.
+// An edge is a cell while it is made.
 type edge struct {
-	sure, open       portsID
-	from, to         uint32
-	witnessed, found bool
+	sure, open portsID
+	from, to   uint32
+	found      bool
 }
 
 // Matrix joins what all points reach of all points. It takes time linear in the
@@ -81,7 +83,7 @@ func (n *Network) Matrix(by Grouping) *Matrix {
 		if !ok {
 			at = len(m.Groups)
 			index[name] = at
-			m.Groups = append(m.Groups, &Group{Name: name, Kind: e.Kind, Namespace: e.Namespace})
+			m.Groups = append(m.Groups, &Group{Name: name, Kind: e.Kind, Namespace: e.Namespace, index: at})
 		}
 		m.Groups[at].Endpoints = append(m.Groups[at].Endpoints, e)
 		for p := range e.points.points() {
@@ -149,6 +151,9 @@ func (n *Network) each(visit func(from, to uint32, sure, open portsID)) {
 	// Senders that nothing limits are walked from the side of the receivers.
 	var free set
 	for p := range uint32(len(n.points)) {
+		if !n.points[p].endpoint.initiates() {
+			continue
+		}
 		f := limits(Egress, p)
 		if f == nil {
 			free = free.extend(p, p+1)

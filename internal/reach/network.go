@@ -306,7 +306,7 @@ func (n *Network) addAddresses() {
 			owner[atom] = e
 		}
 	}
-	rest := &Endpoint{Kind: NetworkEndpoint, Name: "other addresses", Ref: addressRef(NetworkEndpoint, "other")}
+	rest := &Endpoint{Kind: NetworkEndpoint, Name: OtherAddresses, Ref: addressRef(NetworkEndpoint, "other")}
 	own(rest, interval(0, n.addresses.len()))
 	own(&Endpoint{Kind: InternetEndpoint, Name: "internet", Ref: addressRef(InternetEndpoint, "internet")}, n.addresses.public())
 	own(&Endpoint{Kind: NetworkEndpoint, Name: "private networks", Ref: addressRef(NetworkEndpoint, "private")}, n.addresses.all(privateNetworks))
