@@ -27,7 +27,7 @@ func (a *AWS) assume(r *role) {
 	}
 	if r.trust == nil {
 		// Whoever has the right on its side may have the other half.
-		for _, p := range a.accounts[r.account] {
+		for _, p := range a.assumers[r.account] {
 			a.addAssumed(r, p)
 		}
 		return
@@ -79,7 +79,12 @@ func (a *AWS) assume(r *role) {
 		if account != "*" && len(a.accounts[account]) == 0 {
 			a.add(a.assumed(r, Identity{Kind: AWSAccount, Name: account}, r.admits(Identity{}, account)))
 		}
-		for _, p := range a.accounts[account] {
+		// Where the account alone is trusted, whoever has no right of its own is out.
+		candidates := a.assumers[account]
+		if accounts["*"] {
+			candidates = a.accounts[account]
+		}
+		for _, p := range candidates {
 			if !trusted[p.Ref.ID] {
 				a.addAssumed(r, p)
 			}
@@ -136,6 +141,8 @@ func (a *AWS) addAssumed(r *role, p *Principal) {
 	if p == r.principal {
 		return
 	}
+	names := r.principal.spellings()
+	can, by := a.may(p, Request{Action: assumeRole}, names...)
 	byName, byAccount := No, Unclear
 	if r.trust != nil {
 		byName, byAccount = r.judge(p.asked(Request{}), p.Ref.ID, p.Account, p.UserName == "")
@@ -143,8 +150,8 @@ func (a *AWS) addAssumed(r *role, p *Principal) {
 	if byName == No && byAccount == No {
 		return
 	}
-	names := r.principal.spellings()
-	if slices.ContainsFunc(names, func(id string) bool { return p.denied(Request{Action: assumeRole, Resource: id}) }) {
+	view := a.view(p, assumeRole)
+	if slices.ContainsFunc(names, func(id string) bool { return view.denied(Request{Action: assumeRole, Resource: id}) }) {
 		return
 	}
 	step := a.assumed(r, p.identity(), No)
@@ -153,16 +160,14 @@ func (a *AWS) addAssumed(r *role, p *Principal) {
 		if p.UserName == "" {
 			// A boundary limits what a trust gives to a role, and not what it gives to
 			// a user by name.
-			step.Certain = both(byName, p.within(Request{Action: assumeRole, Resource: names[0]}))
+			step.Certain = both(byName, view.within(Request{Action: assumeRole, Resource: names[0]}))
 		}
 	} else {
 		byAccount = either(byAccount, byName)
 	}
-	if step.Certain != Yes && byAccount != No {
-		if can, by := a.may(p, Request{Action: assumeRole}, names...); can != No {
-			step.Certain = either(step.Certain, both(byAccount, can))
-			step.Grants = append(step.Grants, by...)
-		}
+	if step.Certain != Yes && both(byAccount, can) != No {
+		step.Certain = either(step.Certain, both(byAccount, can))
+		step.Grants = append(step.Grants, by...)
 	}
 	if step.Certain == Unclear {
 		step.How = "may take role " + r.principal.Ref.Name
@@ -297,13 +302,13 @@ func (p *Principal) spellings() []string {
 // may answers whether the principal has a right on a resource with these
 // spellings, and what gives it.
 func (a *AWS) may(p *Principal, r Request, resources ...string) (Answer, []Grant) {
-	out := No
 	if !a.calls(p, r.Action) {
 		return No, nil
 	}
-	var by *Policy
+	view := a.view(p, r.Action)
+	out, by := No, (*Policy)(nil)
 	for _, r.Resource = range resources {
-		can, policy := p.knows(r)
+		can, policy := view.knows(r)
 		if can == Yes {
 			return Yes, []Grant{policy.grant(r.Action)}
 		}

@@ -400,7 +400,8 @@ func (a *AWS) associate(p *Principal, c *cluster) {
 	if made == No {
 		return
 	}
-	for _, r := range a.services[podIdentityService] {
+	for _, taker := range a.services[podIdentityService] {
+		r := a.roleByID[taker.Ref.ID]
 		if r.linked || r.account != c.account {
 			continue
 		}

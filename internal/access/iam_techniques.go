@@ -137,7 +137,7 @@ func (a *AWS) selfMade(p *Principal) {
 		}
 		can, grants := Yes, []Grant(nil)
 		for _, n := range t.needs {
-			is, by := p.reaches(n, t.service, p.knows)
+			is, by := p.reaches(n, t.service, a.view(p, n.action).knows)
 			if can = both(can, is); can == No {
 				break
 			}
@@ -165,12 +165,9 @@ func (t technique) alone() bool {
 
 // steal adds the users whose credentials a principal may make.
 func (a *AWS) steal(p *Principal) {
-	if !slices.ContainsFunc([]string{"iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"}, func(action string) bool { return a.calls(p, action) }) {
-		return
-	}
-	for _, other := range a.accounts[p.Account] {
+	for _, other := range a.targets(p, a.accounts[p.Account], "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile") {
 		u := a.users[other.Ref.ID]
-		if u == nil || other == p {
+		if u == nil || other == p || other.Account != p.Account {
 			continue
 		}
 		names := other.spellings()
@@ -214,20 +211,18 @@ func (a *AWS) steal(p *Principal) {
 // rewriteTrusts adds the roles into whose trust a principal may write itself.
 func (a *AWS) rewriteTrusts(p *Principal) {
 	const action = "iam:UpdateAssumeRolePolicy"
-	if !a.calls(p, action) {
-		return
-	}
-	for _, r := range a.roles {
-		if r.linked || r.account != p.Account || r.principal == p {
+	for _, target := range a.targets(p, a.accounts[p.Account], action) {
+		r := a.roleByID[target.Ref.ID]
+		if r == nil || r.linked || r.account != p.Account || r.principal == p {
 			continue
 		}
 		names := r.principal.spellings()
 		can, grants := a.all(p, names, action)
-		if can == No || slices.ContainsFunc(names, func(n string) bool { return p.denied(Request{Action: assumeRole, Resource: n}) }) {
+		if can == No || slices.ContainsFunc(names, func(n string) bool { return a.view(p, assumeRole).denied(Request{Action: assumeRole, Resource: n}) }) {
 			continue
 		}
 		if p.UserName == "" {
-			can = both(can, p.within(Request{Action: assumeRole, Resource: names[0]}))
+			can = both(can, a.view(p, assumeRole).within(Request{Action: assumeRole, Resource: names[0]}))
 		}
 		a.add(Step{From: p.identity(), To: r.principal.identity(), Technique: "rewrite-trust", How: "lets itself take " + r.principal.title(), Grants: grants, Certain: can})
 	}
@@ -257,8 +252,10 @@ func (a *AWS) pass(p *Principal, t passing) {
 	if use == No {
 		return
 	}
-	for _, r := range a.services[t.service] {
-		if r.linked || r.account != p.Account {
+	takers := a.services[t.service]
+	for _, target := range a.targets(p, takers, passRole) {
+		r := a.roleByID[target.Ref.ID]
+		if r == nil || r.linked || r.account != p.Account || !slices.Contains(r.serving, t.service) {
 			continue
 		}
 		can, by := a.may(p, Request{Action: passRole, PassedTo: t.service}, r.principal.spellings()...)

@@ -42,16 +42,16 @@ func both(a, b Answer) Answer {
 // which then stands for many strings, is matched by * only. It remembers the
 // last star only, so a hostile pattern costs no more than the product of the
 // lengths.
-func Match(pattern, s string) bool { return match(pattern, s, func(c byte) byte { return c }) }
+func Match(pattern, s string) bool { return match(pattern, s, false) }
 
-func match(pattern, s string, fold func(byte) byte) bool {
+func match(pattern, s string, fold bool) bool {
 	p, i, star, mark := 0, 0, -1, 0
 	for i < len(s) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, i
 			p++
-		case p < len(pattern) && s[i] != '*' && (pattern[p] == '?' || fold(pattern[p]) == fold(s[i])):
+		case p < len(pattern) && s[i] != '*' && (pattern[p] == s[i] || pattern[p] == '?' || fold && lower(pattern[p]) == lower(s[i])):
 			p++
 			i++
 		case star >= 0:
@@ -93,7 +93,7 @@ func MatchAction(pattern, action string) bool {
 	if pattern == "*" || pattern == "*:*" {
 		return true
 	}
-	return match(pattern, action, lower)
+	return match(pattern, action, true)
 }
 
 func lower(c byte) byte {
@@ -177,6 +177,9 @@ func covers(pattern string, r Request) Answer {
 // substitute replaces the policy variables of a resource pattern. plain is
 // false where one is left that only a request knows: it became a *.
 func substitute(pattern, userName string) (out string, plain bool) {
+	if !strings.Contains(pattern, "${") {
+		return pattern, true
+	}
 	plain = true
 	var b strings.Builder
 	for {

@@ -358,10 +358,16 @@ var broad = []string{
 // change that as long as one is left with which it is undone. Who can only
 // become one over several steps is not meant.
 func (p *Principal) Administrator() (is Answer, by *Policy) {
+	return p.administrator(func(string) *Principal { return p })
+}
+
+// administrator is Administrator by what view shows of the principal for an
+// action.
+func (p *Principal) administrator(view func(action string) *Principal) (is Answer, by *Policy) {
 	is = No
 	iam := p.account() + ":*"
 	for _, action := range decisive {
-		can, policy := p.Can(Request{Action: action, Resource: iam})
+		can, policy := view(action).Can(Request{Action: action, Resource: iam})
 		if can == Yes || can == Unclear && is == No {
 			is, by = can, policy
 		}
@@ -373,7 +379,7 @@ func (p *Principal) Administrator() (is Answer, by *Policy) {
 		return No, nil
 	}
 	for _, action := range broad {
-		is = both(is, p.grants(Request{Action: action, Resource: iam}))
+		is = both(is, view(action).grants(Request{Action: action, Resource: iam}))
 	}
 	if is == No {
 		return No, nil
