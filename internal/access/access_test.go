@@ -298,7 +298,7 @@ func TestCan(t *testing.T) {
 		{"a star that is meant", []string{`"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::lo${*}"`}, Request{Action: "s3:GetObject", Resource: bucket}, No},
 		{"passed to the service", []string{`"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*", "Condition": {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com"]}}`}, Request{Action: "iam:PassRole", Resource: "*", PassedTo: "ec2.amazonaws.com"}, Yes},
 		{"passed to another service", []string{`"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*", "Condition": {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com"]}}`}, Request{Action: "iam:PassRole", Resource: "*", PassedTo: "glue.amazonaws.com"}, No},
-		{"not passed to the service", []string{`"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*", "Condition": {"StringNotEquals": {"iam:PassedToService": ["ec2.amazonaws.com"]}}`}, Request{Action: "iam:PassRole", Resource: "*", PassedTo: "ec2.amazonaws.com"}, Unclear},
+		{"not passed to the service", []string{`"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*", "Condition": {"StringNotEquals": {"iam:PassedToService": ["ec2.amazonaws.com"]}}`}, Request{Action: "iam:PassRole", Resource: "*", PassedTo: "ec2.amazonaws.com"}, No},
 	} {
 		if got, _ := user(t, c.statements...).Can(c.request); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
@@ -438,7 +438,7 @@ func TestTrustOf(t *testing.T) {
 		{`"Principal": "*"`, Trust{Accounts: true}},
 		{`"NotPrincipal": {"AWS": "arn:aws:iam::444455556666:root"}`, Trust{Accounts: true}},
 		{`"Principal": {"Federated": "arn:aws:iam::111122223333:saml-provider/x"}`, Trust{SignOn: true}},
-		{`"Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com", "Service": "pods.eks.amazonaws.com"}`, Trust{Tokens: true, Services: true}},
+		{`"Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com", "Service": "pods.eks.amazonaws.com"}`, Trust{Tokens: true, Services: true, Pods: true}},
 	} {
 		got, err := TrustOf(document(`"Effect": "Allow", "Action": "sts:*", ` + c.principal))
 		if err != nil || got != c.want {

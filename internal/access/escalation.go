@@ -58,8 +58,7 @@ type technique struct {
 
 // techniques are those whose rights could be looked up, on 2026-11-25, in
 // public descriptions of privilege escalation in IAM. Those that need to know
-// who else there is, and what it may do, are left to an analysis of all
-// principals.
+// who else there is, and what it may do, are steps of AWS.
 var techniques = []technique{
 	{needs: []need{{"iam:PutUserPolicy", self}}, users: true, step: "writes itself a policy"},
 	{needs: []need{{"iam:AttachUserPolicy", self}}, users: true, step: "attaches AdministratorAccess to itself"},
@@ -96,7 +95,7 @@ func (p *Principal) Escalations() (certain, unclear []Escalation) {
 		e := Escalation{Step: t.step}
 		is := Yes
 		for _, n := range t.needs {
-			can, by := p.reaches(n, t.service)
+			can, by := p.reaches(n, t.service, p.Can)
 			if is = both(is, can); is == No {
 				break
 			}
@@ -112,8 +111,9 @@ func (p *Principal) Escalations() (certain, unclear []Escalation) {
 	return certain, unclear
 }
 
-// reaches answers whether the principal has a right where a technique needs it.
-func (p *Principal) reaches(n need, service string) (Answer, *Policy) {
+// reaches answers whether the principal has a right where a technique needs it,
+// by Can or knows.
+func (p *Principal) reaches(n need, service string, ask func(Request) (Answer, *Policy)) (Answer, *Policy) {
 	r := Request{Action: n.action}
 	if n.action == "iam:PassRole" {
 		r.PassedTo = service
@@ -143,7 +143,7 @@ func (p *Principal) reaches(n need, service string) (Answer, *Policy) {
 	}
 	out, by := No, (*Policy)(nil)
 	for _, r.Resource = range on {
-		can, policy := p.Can(r)
+		can, policy := ask(r)
 		if can == Yes {
 			return Yes, policy
 		}

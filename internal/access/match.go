@@ -42,14 +42,16 @@ func both(a, b Answer) Answer {
 // which then stands for many strings, is matched by * only. It remembers the
 // last star only, so a hostile pattern costs no more than the product of the
 // lengths.
-func Match(pattern, s string) bool {
+func Match(pattern, s string) bool { return match(pattern, s, false) }
+
+func match(pattern, s string, fold bool) bool {
 	p, i, star, mark := 0, 0, -1, 0
 	for i < len(s) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, i
 			p++
-		case p < len(pattern) && s[i] != '*' && (pattern[p] == '?' || pattern[p] == s[i]):
+		case p < len(pattern) && s[i] != '*' && (pattern[p] == s[i] || pattern[p] == '?' || fold && lower(pattern[p]) == lower(s[i])):
 			p++
 			i++
 		case star >= 0:
@@ -91,7 +93,14 @@ func MatchAction(pattern, action string) bool {
 	if pattern == "*" || pattern == "*:*" {
 		return true
 	}
-	return Match(strings.ToLower(pattern), strings.ToLower(action))
+	return match(pattern, action, true)
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // A Request is what somebody may want to do.
@@ -101,7 +110,14 @@ type Request struct {
 	Some     bool   // one of these resources is enough
 	PassedTo string // of iam:PassRole: the service that gets the role
 	UserName string // of the IAM user who asks; replaces ${aws:username}
+
+	// Of the principal who asks, as far as conditions ask for it; "" where it is
+	// not known.
+	PrincipalArn string
 }
+
+// account returns the account of the principal, "" where it is not known.
+func (r Request) account() string { return accountOf(r.PrincipalArn) }
 
 // applies says whether the statement is about the whole of the request, leaving
 // its conditions aside.
@@ -161,6 +177,9 @@ func covers(pattern string, r Request) Answer {
 // substitute replaces the policy variables of a resource pattern. plain is
 // false where one is left that only a request knows: it became a *.
 func substitute(pattern, userName string) (out string, plain bool) {
+	if !strings.Contains(pattern, "${") {
+		return pattern, true
+	}
 	plain = true
 	var b strings.Builder
 	for {
@@ -232,20 +251,55 @@ func (s *Statement) holds(r Request) Answer {
 	for _, c := range s.Conditions {
 		switch {
 		case c.requiresMFA():
-		case strings.EqualFold(c.Key, "iam:PassedToService") && r.PassedTo != "" && c.plainString():
-			out = both(out, answer(slices.ContainsFunc(c.Values, func(v string) bool { return Match(v, r.PassedTo) })))
 		default:
-			out = both(out, Unclear)
+			out = both(out, c.decide(r))
 		}
 	}
 	return out
 }
 
-// plainString reports whether the condition holds if the key has one of the
-// values, read as patterns: nothing that a service is called has a * in it.
-func (c Condition) plainString() bool {
+// decide says whether the condition is met, as far as the request tells.
+func (c Condition) decide(r Request) Answer {
+	value := ""
+	switch strings.ToLower(c.Key) {
+	case "iam:passedtoservice":
+		value = r.PassedTo
+	case "aws:principalarn":
+		value = r.PrincipalArn
+	case "aws:principalaccount":
+		value = r.account()
+	case "aws:username":
+		value = r.UserName
+	}
+	if value == "" {
+		return Unclear
+	}
+	return c.compare(value)
+}
+
+// compare says whether a key with one value meets the condition. Operators
+// beside those of strings and ARNs are unclear.
+func (c Condition) compare(value string) Answer {
 	operator := strings.TrimSuffix(strings.ToLower(c.Operator), "ifexists")
-	return operator == "stringequals" || operator == "stringlike"
+	for _, set := range []string{"foranyvalue:", "forallvalues:"} {
+		operator = strings.TrimPrefix(operator, set)
+	}
+	var meets func(v string) bool
+	switch operator {
+	case "stringequals", "stringnotequals":
+		meets = func(v string) bool { return v == value }
+	case "stringequalsignorecase", "stringnotequalsignorecase":
+		meets = func(v string) bool { return strings.EqualFold(v, value) }
+	case "stringlike", "stringnotlike", "arnlike", "arnnotlike", "arnequals", "arnnotequals":
+		meets = func(v string) bool { return Match(v, value) }
+	default:
+		return Unclear
+	}
+	negated := strings.Contains(operator, "not")
+	if slices.ContainsFunc(c.Values, func(v string) bool { return strings.Contains(v, "${") }) {
+		return Unclear
+	}
+	return answer(slices.ContainsFunc(c.Values, meets) != negated)
 }
 
 func (c Condition) is(operator, key string) bool {

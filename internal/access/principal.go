@@ -1,6 +1,8 @@
 package access
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/eksafe/eksafe/internal/estate"
@@ -12,6 +14,11 @@ type Policy struct {
 	Via   string // the group that has it; "" for the principal itself
 	Index int    // among the inline policies of its owner; -1 for a managed one
 	Arn   string // of a managed policy
+	// Owner is where the document is written: the managed policy, or whoever has
+	// it inline. Origin is nil where the estate does not show it.
+	Owner  estate.Ref
+	Origin *estate.Origin
+	Field  string
 	// Document is nil where the policy was not read or cannot be parsed.
 	Document *Document
 	Why      string // why Document is nil
@@ -25,10 +32,16 @@ func (p *Policy) String() string {
 	return p.Name
 }
 
+// grant returns the policy as what gives a right.
+func (p *Policy) grant(action string) Grant {
+	return Grant{Subject: p.Owner, Origin: p.Origin, Field: p.Field, Says: p.String() + " allows " + action}
+}
+
 // A Principal is a user or a role with everything that says what it may do.
 type Principal struct {
 	Ref      estate.Ref
 	Origin   *estate.Origin
+	Account  string // of AWS; "" where it is not known
 	UserName string // "" for a role
 	Groups   []*estate.Group
 	Policies []*Policy
@@ -43,12 +56,42 @@ type Principal struct {
 type Library struct {
 	Group  func(u *estate.User, name string) (*estate.Group, bool)
 	Policy func(arn string) (*estate.ManagedPolicy, bool)
+
+	// read are the managed policies as they were parsed: hundreds of principals
+	// have the same. It is nil in a library that NewLibrary did not make, which
+	// parses them each time.
+	read map[string]*Policy
+}
+
+// NewLibrary returns a library of the estate's groups and policies. It must not
+// be used by several goroutines.
+func NewLibrary(e *estate.Estate) Library {
+	type key struct{ account, name string }
+	groups, byARN := map[key]*estate.Group{}, map[string]*estate.Group{}
+	for _, g := range estate.Groups.In(e) {
+		groups[key{g.Origin.Account, g.GroupName}], byARN[g.Arn] = g, g
+	}
+	policies := map[string]*estate.ManagedPolicy{}
+	for _, p := range estate.ManagedPolicies.In(e) {
+		policies[p.Arn] = p
+	}
+	return Library{
+		Group: func(u *estate.User, name string) (*estate.Group, bool) {
+			g, ok := byARN[name]
+			if !ok {
+				g, ok = groups[key{u.Origin.Account, name}]
+			}
+			return g, ok
+		},
+		Policy: func(arn string) (*estate.ManagedPolicy, bool) { p, ok := policies[arn]; return p, ok },
+		read:   map[string]*Policy{},
+	}
 }
 
 // User returns the user as a principal.
 func (l Library) User(u *estate.User) *Principal {
-	p := &Principal{Ref: estate.Users.Ref(u), Origin: &u.Origin, UserName: u.UserName}
-	l.add(p, "", u.Policies, u.ManagedPolicyArns)
+	p := &Principal{Ref: estate.Users.Ref(u), Origin: &u.Origin, Account: accountIn(u.Arn, u.Origin), UserName: u.UserName}
+	l.add(p, owner{ref: p.Ref, origin: p.Origin}, u.Policies, u.ManagedPolicyArns)
 	for _, name := range u.Groups {
 		g, ok := l.Group(u, name)
 		if !ok {
@@ -56,7 +99,7 @@ func (l Library) User(u *estate.User) *Principal {
 			continue
 		}
 		p.Groups = append(p.Groups, g)
-		l.add(p, g.GroupName, g.Policies, g.ManagedPolicyArns)
+		l.add(p, owner{g.GroupName, estate.Groups.Ref(g), &g.Origin}, g.Policies, g.ManagedPolicyArns)
 	}
 	l.bound(p, u.PermissionsBoundary)
 	return p
@@ -64,23 +107,40 @@ func (l Library) User(u *estate.User) *Principal {
 
 // Role returns the role as a principal.
 func (l Library) Role(r *estate.IAMRole) *Principal {
-	p := &Principal{Ref: estate.IAMRoles.Ref(r), Origin: &r.Origin}
-	l.add(p, "", r.Policies, r.ManagedPolicyArns)
+	p := &Principal{Ref: estate.IAMRoles.Ref(r), Origin: &r.Origin, Account: accountIn(r.Arn, r.Origin)}
+	l.add(p, owner{ref: p.Ref, origin: p.Origin}, r.Policies, r.ManagedPolicyArns)
 	l.bound(p, r.PermissionsBoundary)
 	return p
 }
 
-func (l Library) add(p *Principal, group string, inline estate.Optional[[]estate.InlinePolicy], managed estate.Optional[[]string]) {
+// members returns what membership of the group gives, as a principal.
+func (l Library) members(g *estate.Group) *Principal {
+	p := &Principal{Ref: estate.Groups.Ref(g), Origin: &g.Origin, Account: accountIn(g.Arn, g.Origin), Groups: []*estate.Group{g}}
+	l.add(p, owner{g.GroupName, p.Ref, p.Origin}, g.Policies, g.ManagedPolicyArns)
+	return p
+}
+
+// An owner is whose policies a principal has: its own, or those of a group.
+type owner struct {
+	group  string // "" for the principal itself
+	ref    estate.Ref
+	origin *estate.Origin
+}
+
+func (l Library) add(p *Principal, o owner, inline estate.Optional[[]estate.InlinePolicy], managed estate.Optional[[]string]) {
 	own := ""
-	if group != "" {
-		own = " of group " + group
+	if o.group != "" {
+		own = " of group " + o.group
 	}
 	policies, known := inline.Get()
 	if !known {
 		p.Gaps = append(p.Gaps, "the inline policies"+own+" are not known")
 	}
 	for i, in := range policies {
-		policy := &Policy{Name: "the inline policy " + in.PolicyName, Via: group, Index: i}
+		policy := &Policy{
+			Name: "the inline policy " + in.PolicyName, Via: o.group, Index: i,
+			Owner: o.ref, Origin: o.origin, Field: fmt.Sprintf("policies[%d].policyDocument", i),
+		}
 		policy.parse(in.PolicyDocument)
 		p.have(policy)
 	}
@@ -89,9 +149,9 @@ func (l Library) add(p *Principal, group string, inline estate.Optional[[]estate
 		p.Gaps = append(p.Gaps, "the attached policies"+own+" are not known")
 	}
 	for _, arn := range arns {
-		policy := l.managed(arn)
-		policy.Via = group
-		p.have(policy)
+		policy := *l.managed(arn)
+		policy.Via = o.group
+		p.have(&policy)
 	}
 }
 
@@ -127,7 +187,21 @@ func AWSManaged(arn string) bool {
 }
 
 func (l Library) managed(arn string) *Policy {
-	p := &Policy{Name: estate.ShortName(arn), Index: -1, Arn: arn}
+	if p, ok := l.read[arn]; ok {
+		return p
+	}
+	p := l.parse(arn)
+	if l.read != nil {
+		l.read[arn] = p
+	}
+	return p
+}
+
+func (l Library) parse(arn string) *Policy {
+	p := &Policy{
+		Name: estate.ShortName(arn), Index: -1, Arn: arn, Field: "policyDocument",
+		Owner: estate.Ref{Kind: estate.ManagedPolicies.Kind, Name: estate.ShortName(arn), ID: arn},
+	}
 	m, ok := l.Policy(arn)
 	if !ok {
 		if text, known := awsManaged[p.Name]; known && AWSManaged(arn) {
@@ -140,6 +214,7 @@ func (l Library) managed(arn string) *Policy {
 	if m.ManagedPolicyName != "" {
 		p.Name = m.ManagedPolicyName
 	}
+	p.Owner, p.Origin = estate.ManagedPolicies.Ref(m), &m.Origin
 	text, known := m.PolicyDocument.Get()
 	if !known {
 		p.Why = "the document of policy " + p.Name + " is not known"
@@ -161,15 +236,24 @@ func (p *Policy) parse(text string) {
 // organizations and of sessions are not asked. The answer is for a person who
 // signed in with a second factor:
 //
-//   - an Allow that asks for one counts, another condition makes it unclear;
-//   - a Deny counts where it has no condition: with one there are requests that
-//     it lets pass.
+//   - an Allow that asks for one counts, another condition makes it unclear but
+//     where it asks who the principal is or which service gets a role;
+//   - a Deny counts where it has no condition, or none but those: with another
+//     there are requests that it lets pass.
 func (p *Principal) Can(r Request) (Answer, *Policy) {
-	r.UserName = p.UserName
 	out, by := No, (*Policy)(nil)
 	if len(p.Gaps) > 0 {
 		out = Unclear
 	}
+	return p.can(r, out, by)
+}
+
+// knows is Can by the policies that were read: the others may allow anything,
+// which is said once for the principal and not for every right.
+func (p *Principal) knows(r Request) (Answer, *Policy) { return p.can(r, No, nil) }
+
+func (p *Principal) can(r Request, out Answer, by *Policy) (Answer, *Policy) {
+	r = p.asked(r)
 	for _, policy := range p.Policies {
 		if policy.Document == nil {
 			continue
@@ -186,14 +270,46 @@ func (p *Principal) Can(r Request) (Answer, *Policy) {
 	if out == No || p.Boundary == nil {
 		return out, by
 	}
-	within := Unclear
-	if d := p.Boundary.Document; d != nil {
-		allow, deny := d.decide(r)
-		if within = allow; deny == Yes {
-			within = No
-		}
+	return both(out, p.within(r)), by
+}
+
+// asked returns the request with what is known of who asks.
+func (p *Principal) asked(r Request) Request {
+	r.UserName = p.UserName
+	if strings.HasPrefix(p.Ref.ID, "arn:") && p.Ref.Kind != estate.Groups.Kind {
+		r.PrincipalArn = p.Ref.ID
 	}
-	return both(out, within), by
+	return r
+}
+
+// within says whether the permissions boundary lets a request through.
+func (p *Principal) within(r Request) Answer {
+	if p.Boundary == nil {
+		return Yes
+	}
+	d := p.Boundary.Document
+	if d == nil {
+		return Unclear
+	}
+	allow, deny := d.decide(p.asked(r))
+	if deny == Yes {
+		return No
+	}
+	return allow
+}
+
+// denied says whether a policy of the principal forbids the request whatever
+// others allow.
+func (p *Principal) denied(r Request) bool {
+	r = p.asked(r)
+	denies := func(policy *Policy) bool {
+		if policy == nil || policy.Document == nil {
+			return false
+		}
+		_, deny := policy.Document.decide(r)
+		return deny == Yes
+	}
+	return denies(p.Boundary) || slices.ContainsFunc(p.Policies, denies)
 }
 
 // decide returns whether some statement allows all of the request, and whether
@@ -209,11 +325,17 @@ func (d *Document) decide(r Request) (allow, deny Answer) {
 		// What is denied for some of the resources is left for the others.
 		whole := r
 		whole.Some = false
-		if len(s.Conditions) == 0 && s.applies(whole) == Yes {
+		if s.applies(whole) == Yes && s.always(r) {
 			deny = Yes
 		}
 	}
 	return allow, deny
+}
+
+// always reports whether the conditions of a Deny are met by every request of
+// the principal.
+func (s *Statement) always(r Request) bool {
+	return !slices.ContainsFunc(s.Conditions, func(c Condition) bool { return c.decide(r) != Yes })
 }
 
 // decisive are the rights with any one of which somebody who has all others
@@ -236,10 +358,16 @@ var broad = []string{
 // change that as long as one is left with which it is undone. Who can only
 // become one over several steps is not meant.
 func (p *Principal) Administrator() (is Answer, by *Policy) {
+	return p.administrator(func(string) *Principal { return p })
+}
+
+// administrator is Administrator by what view shows of the principal for an
+// action.
+func (p *Principal) administrator(view func(action string) *Principal) (is Answer, by *Policy) {
 	is = No
 	iam := p.account() + ":*"
 	for _, action := range decisive {
-		can, policy := p.Can(Request{Action: action, Resource: iam})
+		can, policy := view(action).Can(Request{Action: action, Resource: iam})
 		if can == Yes || can == Unclear && is == No {
 			is, by = can, policy
 		}
@@ -251,7 +379,7 @@ func (p *Principal) Administrator() (is Answer, by *Policy) {
 		return No, nil
 	}
 	for _, action := range broad {
-		is = both(is, p.grants(Request{Action: action, Resource: iam}))
+		is = both(is, view(action).grants(Request{Action: action, Resource: iam}))
 	}
 	if is == No {
 		return No, nil
@@ -261,7 +389,7 @@ func (p *Principal) Administrator() (is Answer, by *Policy) {
 
 // grants is Can without the denials.
 func (p *Principal) grants(r Request) Answer {
-	r.UserName = p.UserName
+	r = p.asked(r)
 	out := No
 	if len(p.Gaps) > 0 {
 		out = Unclear
@@ -288,10 +416,12 @@ type Trust struct {
 	Accounts bool // users and roles of AWS accounts
 	SignOn   bool // people of a SAML identity provider
 	Tokens   bool // holders of tokens of an OpenID Connect provider: pods, pipelines, apps
+	Pods     bool // pods, by EKS Pod Identity, which is a service
 }
 
-// OnlyServices reports whether nobody but AWS services takes the role.
-func (t Trust) OnlyServices() bool { return !t.Accounts && !t.SignOn && !t.Tokens }
+// OnlyServices reports whether nobody but AWS services takes the role: what runs
+// in a pod is the customer's.
+func (t Trust) OnlyServices() bool { return !t.Accounts && !t.SignOn && !t.Tokens && !t.Pods }
 
 // TrustOf reads a trust policy. What it allows under conditions counts:
 // somebody meets them.
@@ -313,6 +443,7 @@ func TrustOf(text string) (Trust, error) {
 			switch p.Kind {
 			case "Service":
 				t.Services = true
+				t.Pods = t.Pods || slices.Contains(p.IDs, podIdentityService)
 			case "Federated":
 				for _, id := range p.IDs {
 					saml := strings.Contains(id, ":saml-provider/")
