@@ -31,6 +31,7 @@ var layers = []layer{
 	{path: "source/*", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},
 
 	{path: "trace", not: []string{"source", "finding"}, why: "an analysis knows the estate, not who read it; trace says how data travels, controls say how it should"},
+	{path: "feed/*", not: []string{"source", "finding", "trace", "control"}, why: "a feed reads logs; what they mean is not its business"},
 	{path: "reach", not: []string{"source", "finding"}, why: "reach says who can reach what; controls say who should"},
 	{path: "access", not: []string{"source", "finding"}, why: "access says who can do what; controls say who should"},
 	{path: "control", not: []string{"source"}, why: "a control that knew its source would judge live and files differently"},

@@ -74,7 +74,7 @@ Exit code: 0 answered, whatever the answer; 1 an expectation does not hold;
 	f.StringVar(&c.group, "group", "application", "fold the matrix by: "+strings.Join(reachGroups, ", "))
 	completeFixed(cmd, "group", reachGroups...)
 	c.addOutput(cmd, reachOutputs)
-	cmd.AddCommand(a.reachDiff())
+	cmd.AddCommand(a.reachDiff(), a.reachSuggest())
 	return cmd
 }
 

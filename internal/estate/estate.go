@@ -10,6 +10,7 @@ package estate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -178,6 +179,17 @@ func (e *Estate) Coverage(kind Kind) Coverage {
 
 func badness(s State) int {
 	return slices.Index([]State{NotAsked, Read, Unavailable, Denied}, s)
+}
+
+// Replaced returns a copy of the estate with other resources of the collection,
+// to ask what would be.
+func (c Collection[T]) Replaced(e *Estate, items []T) *Estate {
+	out := &Estate{Sources: e.Sources, sets: maps.Clone(e.sets)}
+	if out.sets == nil {
+		out.sets = map[Kind]any{}
+	}
+	out.sets[c.Kind] = items
+	return out
 }
 
 // Blind returns a copy of the estate in which kind could not be read.

@@ -1,6 +1,8 @@
 package reach
 
 import (
+	"net/netip"
+
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
@@ -36,8 +38,9 @@ type Endpoint struct {
 	// Serves are the ports that it is known to listen on.
 	Serves Ports
 
-	points set
-	target *target // nil unless AWS runs it
+	points   set
+	target   *target        // nil unless AWS runs it
+	networks []netip.Prefix // of addresses that were asked about as one
 }
 
 // OtherAddresses is the name of the endpoint of addresses that are neither
