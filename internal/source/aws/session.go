@@ -8,6 +8,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
@@ -44,6 +45,7 @@ func openWith(ctx context.Context, o Options, newClients func(awssdk.Config) *cl
 	regions := slices.Compact(list(o.Regions))
 
 	load := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient()), // AWS_CA_BUNDLE needs this kind
 		config.WithAPIOptions([]func(*middleware.Stack) error{addTimeout, newLimits().add}),
 	}
 	if o.Profile != "" {
@@ -59,6 +61,7 @@ func openWith(ctx context.Context, o Options, newClients func(awssdk.Config) *cl
 	if err != nil {
 		return nil, hard(ctx, err, o.Profile, "")
 	}
+	cfg.HTTPClient = wholeSender{cfg.HTTPClient}
 	if o.Config != nil {
 		o.Config(&cfg)
 	}
