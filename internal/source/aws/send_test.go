@@ -2,10 +2,14 @@ package aws
 
 import (
 	"context"
+	"encoding/pem"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -65,5 +69,40 @@ func TestWholeRequests(t *testing.T) {
 	}
 	if len(wrote) != n || dialled != 1 {
 		t.Errorf("%d calls are written %d times to %d connections: %q", n, len(wrote), dialled, wrote)
+	}
+}
+
+// TestCABundle holds that calls trust what AWS_CA_BUNDLE names, as every
+// program with the SDK does, and nothing that it does not.
+func TestCABundle(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account><Arn>arn:aws:iam::111122223333:user/a</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake that fails
+	server.StartTLS()
+	defer server.Close()
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(bundle, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-west-1", "AWS_PROFILE": "", "AWS_SESSION_TOKEN": "", "AWS_MAX_ATTEMPTS": "1",
+		"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+	t.Setenv("AWS_CA_BUNDLE", "")
+	if _, err := open(t.Context(), Options{}); err == nil {
+		t.Error("a server that nobody vouches for is believed")
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	s, err := open(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.account != "111122223333" {
+		t.Errorf("the account is %q", s.account)
 	}
 }
