@@ -56,6 +56,7 @@ const (
 	callsAtOnce    = 8 // of one part of one region
 	callsPerSecond = 10
 	callsBurst     = 20
+	callsBunch     = 10 // of a service on one beat
 	// A bucket takes eight calls, and an account has hundreds. Where S3 finds
 	// this too fast, the retries adapt.
 	bucketCallsPerSecond = 50

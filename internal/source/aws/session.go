@@ -4,17 +4,14 @@ import (
 	"context"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
-	"golang.org/x/time/rate"
 )
 
 // A session is who reads, and where.
@@ -47,9 +44,9 @@ func openWith(ctx context.Context, o Options, newClients func(awssdk.Config) *cl
 	}
 	regions := slices.Compact(list(o.Regions))
 
-	limits := &limits{byService: map[string]*rate.Limiter{}}
 	load := []func(*config.LoadOptions) error{
-		config.WithAPIOptions([]func(*middleware.Stack) error{addTimeout, limits.add}),
+		config.WithHTTPClient(awshttp.NewBuildableClient()), // AWS_CA_BUNDLE needs this kind
+		config.WithAPIOptions([]func(*middleware.Stack) error{addTimeout, newLimits().add}),
 	}
 	if o.Profile != "" {
 		load = append(load, config.WithSharedConfigProfile(o.Profile))
@@ -64,6 +61,7 @@ func openWith(ctx context.Context, o Options, newClients func(awssdk.Config) *cl
 	if err != nil {
 		return nil, hard(ctx, err, o.Profile, "")
 	}
+	cfg.HTTPClient = wholeSender{cfg.HTTPClient}
 	if o.Config != nil {
 		o.Config(&cfg)
 	}
@@ -120,40 +118,4 @@ func addTimeout(stack *middleware.Stack) error {
 			defer cancel()
 			return next.HandleInitialize(ctx, in)
 		}), middleware.Before)
-}
-
-// limits keeps us from using up the account's request quota, which its owner's
-// own controllers share.
-type limits struct {
-	mu        sync.Mutex // guards byService
-	byService map[string]*rate.Limiter
-}
-
-func (l *limits) of(service string) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.byService[service] == nil {
-		each := rate.Limit(callsPerSecond)
-		if strings.HasPrefix(service, s3.ServiceID+" ") {
-			each = bucketCallsPerSecond
-		}
-		l.byService[service] = rate.NewLimiter(each, callsBurst)
-	}
-	return l.byService[service]
-}
-
-// add makes every attempt wait for its turn.
-func (l *limits) add(stack *middleware.Stack) error {
-	wait := middleware.FinalizeMiddlewareFunc("eksafeLimit",
-		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			limiter := l.of(awsmiddleware.GetServiceID(ctx) + " " + awsmiddleware.GetRegion(ctx))
-			if err := limiter.Wait(ctx); err != nil {
-				return middleware.FinalizeOutput{}, middleware.Metadata{}, err
-			}
-			return next.HandleFinalize(ctx, in)
-		})
-	if _, found := stack.Finalize.Get("Retry"); found {
-		return stack.Finalize.Insert(wait, "Retry", middleware.After)
-	}
-	return stack.Finalize.Add(wait, middleware.Before)
 }

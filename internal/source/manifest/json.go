@@ -20,6 +20,11 @@ func (r *fileReader) jsonFile(in io.Reader) error {
 	if err != nil {
 		return err
 	}
+	if len(data) > reported.MaxFile && reported.Begins(data) {
+		// Package reported says what its limit is.
+		r.out.other = &File{Name: r.name, Content: Findings, Data: data}
+		return nil
+	}
 	if len(data) > maxJSON && len(data) <= reported.MaxFile && r.findings(data) {
 		return nil
 	}

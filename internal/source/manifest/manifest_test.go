@@ -17,6 +17,7 @@ import (
 
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/source/kubeobject"
+	"github.com/eksafe/eksafe/internal/source/reported"
 )
 
 // folder writes the files of a txtar archive and makes their folder the
@@ -450,6 +451,22 @@ func TestHugeInput(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.5q: error %v, want one with %q", test.text, err, test.want)
 		}
+	}
+}
+
+// What has too many findings is for package reported to refuse: how to split
+// manifests helps nobody there.
+func TestHugeFindings(t *testing.T) {
+	in := io.MultiReader(strings.NewReader(`{"version":"2.1.0","runs":[{"results":[`), &repeat{strings.Repeat(`{"ruleId":"r"},`, 64), 200 << 20})
+	r, err := Read(context.Background(), []string{"-"}, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Others) != 1 || r.Others[0].Content != Findings {
+		t.Fatalf("there are %d other files", len(r.Others))
+	}
+	if _, err := reported.Read("stdin", r.Others[0].Data); err == nil || !strings.Contains(err.Error(), "has more than 100 MB") {
+		t.Errorf("reading them says %v", err)
 	}
 }
 

@@ -25,6 +25,8 @@ import (
 const (
 	// MaxFile bounds a file.
 	MaxFile = 100 << 20
+	// headSize is how much of a file that is too long is looked at.
+	headSize = 1 << 20
 	// maxFindings bounds the findings of a file: a report that nobody can read
 	// is no use, and one that an attacker made should not cost memory.
 	maxFindings  = 100_000
@@ -97,14 +99,45 @@ func recognise(data []byte, outermost bool) (Format, bool) {
 	return "", false
 }
 
+// Begins reports whether data begin as findings do. It is for files that are
+// too long to be read, so that they can be told what they are.
+func Begins(data []byte) bool {
+	data = data[:min(len(data), headSize)]
+	if _, ok := Recognise(data); ok {
+		return true
+	}
+	// The first object does not end here. What makes it long is a list: that of
+	// runs, or of findings, the first of which is whole.
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	for {
+		name, err := d.Token()
+		if err != nil {
+			return false
+		}
+		rest := bytes.TrimLeft(data[d.InputOffset():], ": \t\r\n")
+		var value json.RawMessage
+		if d.Decode(&value) == nil {
+			continue
+		}
+		if name == "Findings" {
+			_, ok := recognise(rest, false)
+			return ok
+		}
+		return name == "runs" && len(rest) > 0 && rest[0] == '['
+	}
+}
+
 // Read reads the findings of a file into an estate of their own.
 func Read(name string, data []byte) (*estate.Estate, error) {
+	if len(data) > MaxFile {
+		return nil, fail(name, fmt.Errorf("has more than %d MB; export fewer findings, or to several files", MaxFile>>20))
+	}
 	format, ok := Recognise(data)
 	if !ok {
 		return nil, fail(name, errors.New("is neither SARIF, OCSF nor ASFF; give one of them"))
-	}
-	if len(data) > MaxFile {
-		return nil, fail(name, fmt.Errorf("has more than %d MB; export fewer findings", MaxFile>>20))
 	}
 	if !utf8.Valid(data) {
 		return nil, fail(name, errors.New("is not UTF-8; save it as UTF-8"))

@@ -1,10 +1,12 @@
 package reported
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -106,6 +108,39 @@ func TestRecognise(t *testing.T) {
 		if got, ok := Recognise([]byte(data)); got != want || ok != (want != "") {
 			t.Errorf("%s is %q, want %q", data, got, want)
 		}
+	}
+}
+
+func TestBegins(t *testing.T) {
+	const finding = `{"SchemaVersion":"2018-10-08","ProductArn":"a"}`
+	long := strings.Repeat("["+strings.Repeat(" ", headSize-1), 2)
+	for data, want := range map[string]bool{
+		`{"$schema":"s","version":"2.1.0","runs":[{"results":[` + long: true,
+		`{ "runs" : [{"results":[` + long:                              true,
+		`{"Findings": [` + finding + "," + long:                        true,
+		`[` + finding + "," + long:                                     true,
+		`[{"class_uid":2003,"metadata":{}},` + long:                    true,
+		finding + "\n" + finding + "\n" + long:                         true,
+		`{"apiVersion":"v1","kind":"List","items":[` + long:            false,
+		`{"Findings":[{"a":1},` + long:                                 false,
+		`{"runs":{"a":` + long:                                         false,
+		`{"a":{"runs":[` + long:                                        false,
+		`{"a":"b"}` + long:                                             false,
+		strings.Repeat("[", 2*headSize):                                false,
+		"":                                                             false,
+	} {
+		if got := Begins([]byte(data)); got != want {
+			t.Errorf("%.60s begins as findings do: %t, want %t", data, got, want)
+		}
+	}
+}
+
+func TestLongFile(t *testing.T) {
+	data := slices.Concat([]byte(`{"version":"2.1.0","runs":[`), bytes.Repeat([]byte(" "), MaxFile))
+	_, err := Read("f.sarif", data)
+	const want = "reading findings: f.sarif has more than 100 MB; export fewer findings, or to several files"
+	if err == nil || err.Error() != want {
+		t.Errorf("it says %v, want %s", err, want)
 	}
 }
 
