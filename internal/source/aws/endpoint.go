@@ -43,7 +43,8 @@ func (r *reader) vpcEndpoint(v *ec2types.VpcEndpoint) *estate.VPCEndpoint {
 		VpcId:             text(v.VpcId),
 		PrivateDnsEnabled: opt(v.PrivateDnsEnabled),
 		PolicyDocument:    opt(v.PolicyDocument),
-		State:             enum(v.State),
+		// The SDK writes the states in capitals, EC2 does not.
+		State: enum(strings.ToLower(string(v.State))),
 	}
 	out.SubnetIds = sorted(v.SubnetIds)
 	out.RouteTableIds = sorted(v.RouteTableIds)

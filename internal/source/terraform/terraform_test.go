@@ -285,6 +285,11 @@ aws_lb.a: {name: web, arn: $open}
 aws_lb_listener.b: {load_balancer_arn: $aws_lb.a.arn, protocol: HTTP, port: 80}
 aws_wafv2_web_acl.R: {name: w, rule: [{name: a, priority: 1, statement: [{not_statement: [{statement: [{}]}]}]}]}
 kubectl_manifest.d: {yaml_body: "{}"}`, nil))
+	f.Add(plan(f, `
+aws_vpc_endpoint.a: {id: $open, policy: "{", subnet_ids: $open}
+aws_vpc_endpoint_subnet_association.b: {vpc_endpoint_id: $aws_vpc_endpoint.a.id, subnet_id: s}
+aws_ec2_managed_prefix_list.c: {id: $open, entry: [{cidr: 1}]}
+aws_ec2_managed_prefix_list_entry.d: {prefix_list_id: $aws_ec2_managed_prefix_list.c.id, cidr: $open}`, nil))
 	f.Add([]byte(`{"format_version":"1.0","values":{"root_module":{"resources":[{"type":"aws_security_group","values":{"ingress":[1,{"protocol":6}]}}]}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<20 {
