@@ -58,15 +58,6 @@ func describe(r *Result) string {
 	for _, c := range estate.ConfigMaps.In(r.Estate) {
 		out = append(out, estate.ConfigMaps.Ref(c).ID+at(&c.Origin))
 	}
-	for _, kind := range []estate.Kind{"CalicoGlobalNetworkPolicy", "CalicoHostEndpoint", "AdminNetworkPolicy"} {
-		info, err := estate.KindOf(kind)
-		if err != nil {
-			panic(err)
-		}
-		for ref, origin := range info.Refs(r.Estate) {
-			out = append(out, ref.ID+at(origin))
-		}
-	}
 	for _, f := range r.Others {
 		out = append(out, string(f.Content)+" "+f.Name)
 	}
@@ -221,39 +212,6 @@ pod/default/four b.json:4
 pod/default/five b.json:5
 pod/default/six b.json:9
 configmap/default/three a.yaml:18`},
-		{"lists of calicoctl", `
--- a.yaml --
-apiVersion: projectcalico.org/v3
-kind: GlobalNetworkPolicyList
-metadata: {resourceVersion: "1"}
-items:
-- apiVersion: projectcalico.org/v3
-  kind: GlobalNetworkPolicy
-  metadata: {name: deny}
-  spec: {order: 10, selector: all()}
----
-apiVersion: projectcalico.org/v3
-kind: HostEndpointList
-items:
-- metadata: {name: eth0}
-  spec: {node: worker, Interfacename: eth0}
----
-apiVersion: policy.networking.k8s.io/v1alpha1
-kind: AdminNetworkPolicy
-metadata: {name: a}
-spec:
-  priority: 1
-  subject: {namespaces: {}}
-  egress:
-  - action: Deny
-    to: [{networks: [10.0.0.0/8]}]
-    protocols: []
-`, "a.yaml", `source a.yaml
-problem a.yaml:14: unknown field "spec.Interfacename"; check the spelling: the API server drops it
-problem a.yaml:25: unknown field "spec.egress[0].protocols"; check the spelling: the API server drops it
-calicoglobalnetworkpolicy/deny a.yaml:5
-calicohostendpoint/eth0 a.yaml:13
-adminnetworkpolicy/a a.yaml:16`},
 		{"other sources", `
 -- d/cfn.yaml --
 Resources:
