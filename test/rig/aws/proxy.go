@@ -299,7 +299,9 @@ var passed = map[string][]string{
 		"CreateVolume", "DescribeVolumes", "EnableEbsEncryptionByDefault", "DisableEbsEncryptionByDefault", "GetEbsEncryptionByDefault",
 		"CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DescribeLaunchTemplateVersions",
 		"RunInstances", "DescribeInstances", "CreateTags", "DescribeImages",
-		"DescribeManagedPrefixLists", "CreateFlowLogs", "DescribeFlowLogs",
+		"DescribeManagedPrefixLists", "GetManagedPrefixListEntries", "CreateFlowLogs", "DescribeFlowLogs",
+		"CreateVpcEndpoint", "DescribeVpcEndpoints", "CreateVpcPeeringConnection", "DescribeVpcPeeringConnections", "DescribeNetworkInterfaces",
+		"CreateManagedPrefixList",
 	},
 	"elbv2": {
 		"CreateLoadBalancer", "DescribeLoadBalancers", "ModifyLoadBalancerAttributes", "DescribeLoadBalancerAttributes",
