@@ -110,6 +110,7 @@ func (n *Network) addNamespaces() {
 	for _, r := range estate.Namespaces.In(n.graph.Estate) {
 		ns := add(r.Object.Name)
 		ns.labels = labels.Merge(ns.labels, r.Object.Labels)
+		ns.labels[corev1.LabelMetadataName] = ns.name // whatever a file says
 	}
 	for _, w := range estate.Workloads.In(n.graph.Estate) {
 		add(w.Namespace)
