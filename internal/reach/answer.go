@@ -145,7 +145,7 @@ func (n *Network) verdict(from, to uint32, protocol Protocol, port uint16) Verdi
 // itself reports whether both ends are one pod: what a pod sends to itself
 // never leaves it, and no agent sees it.
 func (n *Network) itself(from, to uint32) bool {
-	return from == to && from < n.pods && n.points[from].endpoint.Workload.Controller == "Pod"
+	return from < n.pods && n.points[from].endpoint == n.points[to].endpoint && n.points[from].endpoint.Workload.Controller == "Pod"
 }
 
 func (n *Network) has(id portsID, protocol Protocol, port uint16) bool {

@@ -125,7 +125,7 @@ func (n *Network) Matrix(by Grouping) *Matrix {
 // through. Addresses among each other are none of eksafe's business.
 func (n *Network) each(visit func(from, to uint32, sure, open portsID)) {
 	through := func(from, to uint32, sure, open portsID) {
-		if open == noPorts || from == to && n.itself(from, to) {
+		if open == noPorts || n.itself(from, to) {
 			return
 		}
 		s, o := n.vpc.between(n, from, to)
