@@ -212,6 +212,14 @@ func (n *Network) locate(w *estate.Workload) []location {
 			out[at].addresses = append(out[at].addresses, a)
 		}
 	}
+	// A pod that waits for its address will stand where its equals do; one whose
+	// labels were changed by hand has none.
+	for i := range w.Pods {
+		own := labels.Set(w.LabelsOf(&w.Pods[i]))
+		if len(podAddresses(&w.Pods[i])) == 0 && !slices.ContainsFunc(out, func(l location) bool { return labels.Equals(l.labels, own) }) {
+			out = append(out, location{labels: own})
+		}
+	}
 	if len(out) == 0 {
 		return []location{template}
 	}
