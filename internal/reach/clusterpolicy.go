@@ -217,15 +217,20 @@ func (n *Network) adminPeer(p estate.ClusterPolicyPeer) (out peers, ok bool) {
 	return peers{}, false
 }
 
-// nodes returns what stands at the addresses of nodes. Pods in the network of a
-// node that is not known may be there.
+// nodes returns what stands at the addresses of nodes: pods in the network of
+// their node, of which it is not known which node that is, and no other pods.
+// Where the estate knows no nodes, any private address may be one's.
 func (n *Network) nodes(selector *metav1.LabelSelector) peers {
 	s, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
 		return peers{}
 	}
-	out := peers{may: n.hosts}
-	for _, r := range estate.Nodes.In(n.graph.Estate) {
+	var out peers
+	nodes := estate.Nodes.In(n.graph.Estate)
+	if len(nodes) == 0 {
+		out.may = n.within(n.addresses.all(privateNetworks)).may.intersect(interval(n.atoms, uint32(len(n.points))))
+	}
+	for _, r := range nodes {
 		if !s.Matches(labels.Set(r.Object.Labels)) {
 			continue
 		}
@@ -235,8 +240,11 @@ func (n *Network) nodes(selector *metav1.LabelSelector) peers {
 			}
 		}
 	}
+	out.sure, out.may = out.sure.minus(n.floating), union(out.may.minus(n.floating), n.hosts)
 	if s.Empty() {
 		out.sure = union(out.sure, n.hosts)
+	} else {
+		out.sure = out.sure.minus(n.hosts)
 	}
 	return out
 }
