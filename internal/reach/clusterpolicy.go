@@ -250,16 +250,21 @@ func (n *Network) nodes(selector *metav1.LabelSelector) peers {
 }
 
 // domains returns the named destinations that domain names stand for. Which
-// addresses they have is not known: it may be any that is no pod's.
+// addresses they have is not known: it may be any that is no pod's, and that of
+// anything AWS runs.
 func (n *Network) domains(names []string) peers {
-	out := peers{may: interval(n.atoms, uint32(len(n.points)))}
+	var out peers
 	for i := n.pods; i < n.atoms; i++ {
-		e := n.points[i].endpoint
-		if e.Kind == DomainEndpoint && slices.ContainsFunc(names, func(name string) bool { return domainMatches(name, e.Name) }) {
+		switch e := n.points[i].endpoint; {
+		case e.Kind != DomainEndpoint:
+			out.may = out.may.extend(i, i+1)
+		case slices.ContainsFunc(names, func(name string) bool { return domainMatches(name, e.Name) }):
 			out.sure = out.sure.extend(i, i+1)
+		case slices.ContainsFunc(names, func(name string) bool { return domainMatches(e.Name, name) }):
+			out.may = out.may.extend(i, i+1) // one of the names that the endpoint stands for
 		}
 	}
-	out.may = union(out.may, out.sure)
+	out.may = union(out.may, out.sure, interval(n.atoms, uint32(len(n.points))))
 	return out
 }
 
