@@ -62,7 +62,9 @@ func (n *Network) compile() {
 					own = own || r.own != nil
 					if d == Ingress {
 						for _, name := range r.named {
+							// The length keeps one pod's ports from reading as another's policies.
 							key = append(append(key, name.name...), byte(name.protocol))
+							key = binary.AppendUvarint(key, uint64(len(p.ports[name.name])))
 							for _, port := range p.ports[name.name] {
 								key = binary.BigEndian.AppendUint16(append(key, byte(port.Protocol)), port.Port)
 							}
