@@ -233,7 +233,7 @@ func (n *Network) networkPeer(ns *namespace, p networkingPeer) peers {
 
 // selectIn returns the pods of a namespace that a selector selects.
 func (n *Network) selectIn(ns *namespace, selector *metav1.LabelSelector) peers {
-	return n.selection([]*namespace{ns}, ns.name, selector)
+	return n.selection([]*namespace{ns}, "namespace "+ns.name, selector)
 }
 
 // selectAcross returns the pods that a selector selects in the namespaces that
