@@ -174,6 +174,11 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 			}
 		}
 	}
+	for _, r := range n.rejected {
+		if ns := r.Subject.Namespace; ns == "" || ns == a.From.Namespace || ns == a.To.Namespace {
+			note(r.Name + " was left out, because the API server would reject it: " + r.Says)
+		}
+	}
 	if from < n.pods {
 		l, notes := n.explainPolicies(Egress, from, to, a)
 		a.Layers = append(a.Layers, l)

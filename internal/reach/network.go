@@ -36,6 +36,7 @@ type Network struct {
 	policies []*policy // in the order in which they are asked
 	filters  [2][]*filter
 	staged   []*policy // decide nothing yet
+	rejected []Rule    // policies that the API server would not take
 	enforcer enforcement
 	vpc      *vpc
 	mesh     *meshLayer

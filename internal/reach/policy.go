@@ -145,6 +145,9 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		place: trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin},
 		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
 	}
+	if !n.admit(p.place, p.name, networkFault(&o.Spec)) {
+		return
+	}
 	p.applies = appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
 	ns := n.namespaceOf(o.Namespace)
 	p.selected = n.selectIn(ns, &o.Spec.PodSelector)
