@@ -3,6 +3,7 @@ package reach
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // A block is the addresses of prefix that are in none of except.
@@ -11,9 +12,19 @@ type block struct {
 	except []netip.Prefix
 }
 
+// parseBlock reads a CIDR as the API server does, which passes over zeros in
+// front of the numbers of an IPv4 address, and takes no plain address.
+func parseBlock(s string) (netip.Prefix, bool) {
+	if !strings.Contains(s, "/") {
+		return netip.Prefix{}, false
+	}
+	return parsePrefix(s)
+}
+
 // parsePrefix reads a CIDR or a plain address, which is a block of one. Host
 // bits do not count, and an IPv4 address in IPv6's clothes is one of IPv4.
 func parsePrefix(s string) (netip.Prefix, bool) {
+	s = withoutZeros(s)
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
 		a, err := netip.ParseAddr(s)
@@ -30,6 +41,28 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 	}
 	return p.Masked(), true
+}
+
+// withoutZeros writes "010.000.0.0/08" as "10.0.0.0/8".
+func withoutZeros(s string) string {
+	address, bits, cut := strings.Cut(s, "/")
+	if strings.Contains(address, ":") || !strings.Contains(s, "0") {
+		return s
+	}
+	trim := func(number string) string {
+		if t := strings.TrimLeft(number, "0"); t != "" || number == "" {
+			return t
+		}
+		return "0"
+	}
+	numbers := strings.Split(address, ".")
+	for i := range numbers {
+		numbers[i] = trim(numbers[i])
+	}
+	if address = strings.Join(numbers, "."); cut {
+		address += "/" + trim(bits)
+	}
+	return address
 }
 
 func mustPrefixes(texts ...string) []netip.Prefix {

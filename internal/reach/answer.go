@@ -145,7 +145,7 @@ func (n *Network) verdict(from, to uint32, protocol Protocol, port uint16) Verdi
 // itself reports whether both ends are one pod: what a pod sends to itself
 // never leaves it, and no agent sees it.
 func (n *Network) itself(from, to uint32) bool {
-	return from == to && from < n.pods && n.points[from].endpoint.Workload.Controller == "Pod"
+	return from < n.pods && n.points[from].endpoint == n.points[to].endpoint && n.points[from].endpoint.Workload.Controller == "Pod"
 }
 
 func (n *Network) has(id portsID, protocol Protocol, port uint16) bool {
@@ -172,6 +172,11 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 			if text != "" && !slices.Contains(a.Notes, text) {
 				a.Notes = append(a.Notes, text)
 			}
+		}
+	}
+	for _, r := range n.rejected {
+		if ns := r.Subject.Namespace; ns == "" || ns == a.From.Namespace || ns == a.To.Namespace {
+			note(r.Name + " was left out, because the API server would reject it: " + r.Says)
 		}
 	}
 	if from < n.pods {
@@ -249,14 +254,14 @@ func (n *Network) explainPolicies(d Direction, pod, peer uint32, a *Answer) (l L
 // cite finds the rules that decide, in the order in which they are asked.
 func (n *Network) cite(l *Layer, f *filter, peer uint32, a *Answer) (notes []string) {
 	var isolating []Rule
-	doubt := ""
+	doubt, passed := "", false
+policies:
 	for i := 0; i < len(f.policies); i++ {
 		p := f.policies[i]
 		last := i+1 == len(f.policies) || f.policies[i+1].tier != p.tier
 		if p.tier.end == deny {
 			isolating = append(isolating, Rule{Place: p.place, Name: p.name, Says: "selects " + l.Of + " and allows nothing that matches"})
 		}
-		passed := false
 		for j := range p.rules[f.direction] {
 			r := &p.rules[f.direction][j]
 			sureMatch, mayMatch, why := n.matches(f, r, p.unsure, peer, a.Protocol, a.Port)
@@ -282,6 +287,9 @@ func (n *Network) cite(l *Layer, f *filter, peer uint32, a *Answer) (notes []str
 			switch {
 			case r.action == allow && l.Verdict == Allowed:
 				l.Rules = append(l.Rules, rule)
+				if p.tier.end != deny {
+					break policies // no later policy is asked
+				}
 			case r.action == deny && l.Verdict == Denied && len(l.Rules) == 0:
 				l.Rules = append(l.Rules, rule)
 				l.Why = p.name + " denies it"
@@ -294,7 +302,10 @@ func (n *Network) cite(l *Layer, f *filter, peer uint32, a *Answer) (notes []str
 			}
 		}
 		if passed {
-			isolating = nil
+			if l.Verdict == Allowed && p.tied && !last && f.policies[i+1].order == p.order {
+				continue // another of the same priority may be what allows
+			}
+			isolating, passed = nil, false
 			for i+1 < len(f.policies) && f.policies[i+1].tier == p.tier {
 				i++
 			}
@@ -402,6 +413,9 @@ func (n *Network) change(a *Answer, from, to uint32) string {
 		return ""
 	}
 	port := fmt.Sprintf("%s %d", a.Protocol, a.Port)
+	if a.Protocol > SCTP {
+		port = "every port" // no policy names ports of another protocol
+	}
 	switch l.Kind {
 	case EgressPolicies, IngressPolicies:
 		peer, direction := to, "egress"
@@ -422,8 +436,13 @@ func (n *Network) change(a *Answer, from, to uint32) string {
 // selector names a point as a policy would.
 func (n *Network) selector(p uint32) string {
 	pt := n.points[p]
-	if p >= n.pods || pt.host {
+	switch {
+	case pt.endpoint.Kind == DomainEndpoint:
+		return "domainNames " + pt.endpoint.Name + " (an ApplicationNetworkPolicy has them)"
+	case p >= n.pods || pt.host:
 		return "ipBlock of " + n.describe(p)
+	case len(pt.labels) == 0:
+		return fmt.Sprintf("namespace %s, every pod", pt.namespace.name)
 	}
 	var labels []string
 	for k, v := range pt.labels {

@@ -24,6 +24,7 @@ type adminRule struct {
 	peers  []estate.ClusterPolicyPeer
 	ports  Ports
 	named  []namedRule
+	fault  string // of its ports
 }
 
 // An adminPolicy is a policy of any of them.
@@ -34,11 +35,16 @@ type adminPolicy struct {
 	order   int32
 	subject estate.ClusterPolicySubject
 	rules   [2][]adminRule
+	actions []string // those that the dialect has
+	why     string   // the API server would reject it, "" if it would not
 }
 
 // addClusterPolicies compiles the policies of administrators into their tiers.
 func (n *Network) addClusterPolicies(tiers map[string]*tier) {
 	for _, a := range n.adminPolicies() {
+		if !n.admit(a.place, a.name, a.why) {
+			continue
+		}
 		p := &policy{place: a.place, name: a.name, tier: tiers[a.tier], order: float64(a.order)}
 		switch s := a.subject; {
 		case s.Namespaces != nil:
@@ -62,11 +68,16 @@ func (n *Network) addClusterPolicies(tiers map[string]*tier) {
 func (n *Network) adminPolicies() []adminPolicy {
 	e := n.graph.Estate
 	var out []adminPolicy
+	keep := func(a adminPolicy, tier string) {
+		a.why = a.fault(tier)
+		out = append(out, a)
+	}
 	for _, r := range estate.ClusterNetworkPolicies.In(e) {
 		s := &r.Object.Spec
 		a := adminPolicy{
 			place: trace.Place{Subject: estate.ClusterNetworkPolicies.Ref(r), Origin: &r.Origin},
 			name:  "ClusterNetworkPolicy " + r.Object.Name, tier: tierName(s.Tier), order: s.Priority, subject: s.Subject,
+			actions: []string{"Accept", "Deny", "Pass"},
 		}
 		for i, in := range s.Ingress {
 			a.rules[Ingress] = append(a.rules[Ingress], clusterRule(in.Action, fmt.Sprintf("spec.ingress[%d]", i), in.From, in.Protocols))
@@ -74,38 +85,38 @@ func (n *Network) adminPolicies() []adminPolicy {
 		for i, eg := range s.Egress {
 			a.rules[Egress] = append(a.rules[Egress], clusterRule(eg.Action, fmt.Sprintf("spec.egress[%d]", i), eg.To, eg.Protocols))
 		}
-		out = append(out, a)
+		keep(a, s.Tier)
 	}
-	add := func(place trace.Place, name, tier string, priority int32, subject estate.ClusterPolicySubject, ingress, egress []estate.AdminPolicyRule) {
-		a := adminPolicy{place: place, name: name, tier: tier, order: priority, subject: subject}
+	add := func(place trace.Place, name, tier string, priority int32, subject estate.ClusterPolicySubject, ingress, egress []estate.AdminPolicyRule, actions ...string) {
+		a := adminPolicy{place: place, name: name, tier: tierName(tier), order: priority, subject: subject, actions: actions}
 		for i, r := range ingress {
 			a.rules[Ingress] = append(a.rules[Ingress], portRule(r, fmt.Sprintf("spec.ingress[%d]", i), r.From))
 		}
 		for i, r := range egress {
 			a.rules[Egress] = append(a.rules[Egress], portRule(r, fmt.Sprintf("spec.egress[%d]", i), r.To))
 		}
-		out = append(out, a)
+		keep(a, tier)
 	}
 	for _, r := range estate.AWSClusterNetworkPolicies.In(e) {
 		s := &r.Object.Spec
 		add(trace.Place{Subject: estate.AWSClusterNetworkPolicies.Ref(r), Origin: &r.Origin}, "ClusterNetworkPolicy "+r.Object.Name,
-			tierName(s.Tier), s.Priority, s.Subject, s.Ingress, s.Egress)
+			s.Tier, s.Priority, s.Subject, s.Ingress, s.Egress, "Accept", "Deny", "Pass")
 	}
 	for _, r := range estate.AdminNetworkPolicies.In(e) {
 		s := &r.Object.Spec
 		add(trace.Place{Subject: estate.AdminNetworkPolicies.Ref(r), Origin: &r.Origin}, "AdminNetworkPolicy "+r.Object.Name,
-			"kube-admin", s.Priority, s.Subject, s.Ingress, s.Egress)
+			"Admin", s.Priority, s.Subject, s.Ingress, s.Egress, "Allow", "Deny", "Pass")
 	}
 	for _, r := range estate.BaselineAdminNetworkPolicies.In(e) {
 		s := &r.Object.Spec
 		add(trace.Place{Subject: estate.BaselineAdminNetworkPolicies.Ref(r), Origin: &r.Origin}, "BaselineAdminNetworkPolicy "+r.Object.Name,
-			"kube-baseline", 0, s.Subject, s.Ingress, s.Egress)
+			"Baseline", 0, s.Subject, s.Ingress, s.Egress, "Allow", "Deny")
 	}
 	return out
 }
 
 func tierName(tier string) string {
-	if strings.EqualFold(tier, "Baseline") {
+	if tier == "Baseline" {
 		return "kube-baseline"
 	}
 	return "kube-admin"
@@ -127,6 +138,7 @@ func clusterRule(action, field string, peers []estate.ClusterPolicyPeer, protoco
 				if at.Range != nil {
 					first, last = int(at.Range.Start), int(at.Range.End)
 				}
+				out.fault = firstFault(out.fault, rangeFault(int32(first), int32(last)))
 			}
 			out.add(protocol, first, last)
 		}
@@ -148,10 +160,12 @@ func portRule(r estate.AdminPolicyRule, field string, peers []estate.ClusterPoli
 			if protocol, err := ParseProtocol(defaultTCP(p.PortNumber.Protocol)); err == nil {
 				out.add(protocol, int(p.PortNumber.Port), int(p.PortNumber.Port))
 			}
+			out.fault = firstFault(out.fault, rangeFault(p.PortNumber.Port, p.PortNumber.Port))
 		case p.PortRange != nil:
 			if protocol, err := ParseProtocol(defaultTCP(p.PortRange.Protocol)); err == nil {
 				out.add(protocol, int(p.PortRange.Start), int(p.PortRange.End))
 			}
+			out.fault = firstFault(out.fault, rangeFault(p.PortRange.Start, p.PortRange.End))
 		case p.NamedPort != nil:
 			out.name(*p.NamedPort)
 		}
@@ -217,15 +231,20 @@ func (n *Network) adminPeer(p estate.ClusterPolicyPeer) (out peers, ok bool) {
 	return peers{}, false
 }
 
-// nodes returns what stands at the addresses of nodes. Pods in the network of a
-// node that is not known may be there.
+// nodes returns what stands at the addresses of nodes: pods in the network of
+// their node, of which it is not known which node that is, and no other pods.
+// Where the estate knows no nodes, any private address may be one's.
 func (n *Network) nodes(selector *metav1.LabelSelector) peers {
 	s, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
 		return peers{}
 	}
-	out := peers{may: n.hosts}
-	for _, r := range estate.Nodes.In(n.graph.Estate) {
+	var out peers
+	nodes := estate.Nodes.In(n.graph.Estate)
+	if len(nodes) == 0 {
+		out.may = n.within(n.addresses.all(privateNetworks)).may.intersect(interval(n.atoms, uint32(len(n.points))))
+	}
+	for _, r := range nodes {
 		if !s.Matches(labels.Set(r.Object.Labels)) {
 			continue
 		}
@@ -235,23 +254,31 @@ func (n *Network) nodes(selector *metav1.LabelSelector) peers {
 			}
 		}
 	}
+	out.sure, out.may = out.sure.minus(n.floating), union(out.may.minus(n.floating), n.hosts)
 	if s.Empty() {
 		out.sure = union(out.sure, n.hosts)
+	} else {
+		out.sure = out.sure.minus(n.hosts)
 	}
 	return out
 }
 
 // domains returns the named destinations that domain names stand for. Which
-// addresses they have is not known: it may be any that is no pod's.
+// addresses they have is not known: it may be any that is no pod's, and that of
+// anything AWS runs.
 func (n *Network) domains(names []string) peers {
-	out := peers{may: interval(n.atoms, uint32(len(n.points)))}
+	var out peers
 	for i := n.pods; i < n.atoms; i++ {
-		e := n.points[i].endpoint
-		if e.Kind == DomainEndpoint && slices.ContainsFunc(names, func(name string) bool { return domainMatches(name, e.Name) }) {
+		switch e := n.points[i].endpoint; {
+		case e.Kind != DomainEndpoint:
+			out.may = out.may.extend(i, i+1)
+		case slices.ContainsFunc(names, func(name string) bool { return domainMatches(name, e.Name) }):
 			out.sure = out.sure.extend(i, i+1)
+		case slices.ContainsFunc(names, func(name string) bool { return domainMatches(e.Name, name) }):
+			out.may = out.may.extend(i, i+1) // one of the names that the endpoint stands for
 		}
 	}
-	out.may = union(out.may, out.sure)
+	out.may = union(out.may, out.sure, interval(n.atoms, uint32(len(n.points))))
 	return out
 }
 
@@ -301,9 +328,12 @@ func (n *Network) domainNames() []string {
 func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetworkPolicy], t *tier) {
 	o := &r.Object
 	ns := n.namespaceOf(o.Namespace)
+	place, name := trace.Place{Subject: estate.ApplicationNetworkPolicies.Ref(r), Origin: &r.Origin}, "ApplicationNetworkPolicy "+o.Namespace+"/"+o.Name
+	if !n.admit(place, name, applicationFault(&o.Spec)) {
+		return
+	}
 	p := &policy{
-		place: trace.Place{Subject: estate.ApplicationNetworkPolicies.Ref(r), Origin: &r.Origin},
-		name:  "ApplicationNetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
+		place: place, name: name, tier: t, order: kubernetesOrder,
 		applies: appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0), selected: n.selectIn(ns, &o.Spec.PodSelector),
 	}
 	for i, in := range o.Spec.Ingress {

@@ -62,7 +62,9 @@ func (n *Network) compile() {
 					own = own || r.own != nil
 					if d == Ingress {
 						for _, name := range r.named {
+							// The length keeps one pod's ports from reading as another's policies.
 							key = append(append(key, name.name...), byte(name.protocol))
+							key = binary.AppendUvarint(key, uint64(len(p.ports[name.name])))
 							for _, port := range p.ports[name.name] {
 								key = binary.BigEndian.AppendUint16(append(key, byte(port.Protocol)), port.Port)
 							}
@@ -125,6 +127,8 @@ type state struct {
 	allowed portsID
 	rest    portsID // what this tier has not decided
 	passed  portsID // what it left to the next one
+	// torn is the part of rest of which it is not known whether it was passed on.
+	torn portsID
 }
 
 // read asks the policies of a filter in order.
@@ -157,7 +161,7 @@ func (n *Network) read(f *filter, how reading) (out []state, doubtful bool) {
 			if t.end == pass || !certain && how == open {
 				out[k].passed = n.ports.or(out[k].passed, out[k].rest)
 			}
-			out[k].rest, out[k].passed = out[k].passed, noPorts
+			out[k].rest, out[k].passed, out[k].torn = out[k].passed, noPorts, noPorts
 		}
 	}
 	for k := range out {
@@ -183,14 +187,25 @@ func (n *Network) ask(states []state, f *filter, p applied, how reading) (out []
 	for i := 0; i < len(rules); {
 		// Rules of one action in a row have no order among them.
 		action := rules[i].action
-		var group []rectangle
+		// Allowing takes the wide set under the open reading, denying the narrow
+		// one; under the other reading it is the other way round. To pass on may
+		// open or close, so that it is asked with both.
+		wide := action == allow && how == open || action == deny && how == sure
+		var group, torn []rectangle
 		for ; i < len(rules) && rules[i].action == action; i++ {
-			rs, doubt := n.rectangles(&rules[i], f, p.unsure, how)
-			doubtful = doubtful || doubt
+			rs, doubt := n.rectangles(&rules[i], f, p.unsure, wide)
 			group = append(group, rs...)
+			if action == pass && doubt {
+				rs, _ = n.rectangles(&rules[i], f, p.unsure, true)
+				torn = append(torn, rs...)
+			}
+			doubtful = doubtful || doubt
 		}
 		for _, r := range n.fold(group) {
 			states = n.apply(states, r.points, func(s *state) { n.decide(s, r.ports, action) })
+		}
+		for _, r := range n.fold(torn) {
+			states = n.apply(states, r.points, func(s *state) { n.tear(s, r.ports, how) })
 		}
 	}
 	return states, doubtful
@@ -204,10 +219,27 @@ func (n *Network) decide(s *state, ports portsID, a action) {
 	s.rest = n.ports.minus(s.rest, hit)
 	switch a {
 	case allow:
-		s.allowed = n.ports.or(s.allowed, hit)
+		// What was perhaps passed on is only let through for sure if the next
+		// tier lets it through as well.
+		torn := n.ports.and(hit, s.torn)
+		s.allowed = n.ports.or(s.allowed, n.ports.minus(hit, torn))
+		s.passed = n.ports.or(s.passed, torn)
 	case pass:
 		s.passed = n.ports.or(s.passed, hit)
 	}
+	s.torn = n.ports.minus(s.torn, hit)
+}
+
+// tear notes what is perhaps passed on. The rest of the tier is asked about it
+// in any case; under the open reading the next tier is too, and what either lets
+// through is let through.
+func (n *Network) tear(s *state, ports portsID, how reading) {
+	hit := n.ports.and(s.rest, ports)
+	if how == open {
+		s.passed = n.ports.or(s.passed, hit)
+		return
+	}
+	s.torn = n.ports.or(s.torn, hit)
 }
 
 // askTied lets policies decide of which the API does not say which comes first:
@@ -235,6 +267,7 @@ func (n *Network) merge(a, b []state) []state {
 		s.passed = n.ports.minus(n.ports.or(a[i].passed, b[j].passed), s.allowed)
 		// What one of them decided is decided.
 		s.rest = n.ports.and(a[i].rest, b[j].rest)
+		s.torn = n.ports.and(s.rest, n.ports.or(a[i].torn, b[j].torn))
 		out = append(out, s)
 		if a[i].hi == s.hi {
 			i++
@@ -246,8 +279,9 @@ func (n *Network) merge(a, b []state) []state {
 	return out
 }
 
-// rectangles returns what a rule matches for the pods of a filter.
-func (n *Network) rectangles(r *rule, f *filter, unsure bool, how reading) (out []rectangle, doubtful bool) {
+// rectangles returns what a rule matches for the pods of a filter: for sure, or
+// with wide set at most.
+func (n *Network) rectangles(r *rule, f *filter, unsure, wide bool) (out []rectangle, doubtful bool) {
 	own := trace.Yes
 	if r.own != nil {
 		own = r.own(f.point)
@@ -257,9 +291,6 @@ func (n *Network) rectangles(r *rule, f *filter, unsure bool, how reading) (out 
 		return nil, false
 	}
 	doubtful = doubt || len(r.peers.may.minus(r.peers.sure)) > 0
-	// Allowing takes the wide set under the open reading, denying the narrow
-	// one; under the other reading it is the other way round.
-	wide := (r.action != deny) == (how == open)
 	if doubt && !wide {
 		return nil, doubtful
 	}
@@ -365,7 +396,7 @@ func (n *Network) apply(states []state, points set, change func(*state)) []state
 	}
 	out := make([]state, 0, len(states)+2*len(points))
 	add := func(s state) {
-		if k := len(out); k > 0 && out[k-1].allowed == s.allowed && out[k-1].rest == s.rest && out[k-1].passed == s.passed {
+		if k := len(out); k > 0 && out[k-1].allowed == s.allowed && out[k-1].rest == s.rest && out[k-1].passed == s.passed && out[k-1].torn == s.torn {
 			out[k-1].hi = s.hi
 			return
 		}
@@ -380,15 +411,15 @@ func (n *Network) apply(states []state, points set, change func(*state)) []state
 		for k := j; k < len(points) && points[k].lo < s.hi; k++ {
 			lo, hi := max(points[k].lo, s.lo), min(points[k].hi, s.hi)
 			if at < lo {
-				add(state{at, lo, s.allowed, s.rest, s.passed})
+				add(state{at, lo, s.allowed, s.rest, s.passed, s.torn})
 			}
-			inside := state{lo, hi, s.allowed, s.rest, s.passed}
+			inside := state{lo, hi, s.allowed, s.rest, s.passed, s.torn}
 			change(&inside)
 			add(inside)
 			at = hi
 		}
 		if at < s.hi {
-			add(state{at, s.hi, s.allowed, s.rest, s.passed})
+			add(state{at, s.hi, s.allowed, s.rest, s.passed, s.torn})
 		}
 	}
 	return out

@@ -36,6 +36,7 @@ type Network struct {
 	policies []*policy // in the order in which they are asked
 	filters  [2][]*filter
 	staged   []*policy // decide nothing yet
+	rejected []Rule    // policies that the API server would not take
 	enforcer enforcement
 	vpc      *vpc
 	mesh     *meshLayer
@@ -113,6 +114,7 @@ func (n *Network) addNamespaces() {
 	for _, r := range estate.Namespaces.In(n.graph.Estate) {
 		ns := add(r.Object.Name)
 		ns.labels = labels.Merge(ns.labels, r.Object.Labels)
+		ns.labels[corev1.LabelMetadataName] = ns.name // whatever a file says
 	}
 	for _, w := range estate.Workloads.In(n.graph.Estate) {
 		add(w.Namespace)
@@ -176,8 +178,9 @@ func (n *Network) addPoint(p *point) {
 	p.endpoint.points = p.endpoint.points.extend(p.id, p.id+1)
 }
 
-// A location is pods of one workload that stand in the same atoms and have the
-// same labels.
+// A location is pods of one workload that stand in the same atom and have the
+// same labels. A pod with an address of each IP family is in two: a block of
+// IPv4 says nothing of what reaches it over IPv6.
 type location struct {
 	addresses []netip.Addr
 	atoms     set
@@ -190,30 +193,36 @@ func (n *Network) locate(w *estate.Workload) []location {
 	if w.Template.Spec.HostNetwork {
 		return []location{template}
 	}
+	type where struct {
+		atom   uint32
+		labels string // those that were changed by hand
+	}
 	var out []location
-	index := map[string]int{}
+	index := map[where]int{}
 	for i := range w.Pods {
-		addresses := podAddresses(&w.Pods[i])
-		if len(addresses) == 0 {
-			continue
-		}
 		own := labels.Set(w.LabelsOf(&w.Pods[i]))
-		atoms := make([]uint32, len(addresses))
-		for j, a := range addresses {
-			atoms[j] = n.addresses.atom(a)
-		}
-		s := setOf(atoms)
-		key := s.key()
+		var changed string
 		if w.Pods[i].Labels != nil {
-			key += "\x00" + own.String()
+			changed = "changed " + own.String()
 		}
-		at, ok := index[key]
-		if !ok {
-			at = len(out)
-			index[key] = at
-			out = append(out, location{atoms: s, labels: own})
+		for _, a := range podAddresses(&w.Pods[i]) {
+			key := where{n.addresses.atom(a), changed}
+			at, ok := index[key]
+			if !ok {
+				at = len(out)
+				index[key] = at
+				out = append(out, location{atoms: interval(key.atom, key.atom+1), labels: own})
+			}
+			out[at].addresses = append(out[at].addresses, a)
 		}
-		out[at].addresses = append(out[at].addresses, addresses...)
+	}
+	// A pod that waits for its address will stand where its equals do; one whose
+	// labels were changed by hand has none.
+	for i := range w.Pods {
+		own := labels.Set(w.LabelsOf(&w.Pods[i]))
+		if len(podAddresses(&w.Pods[i])) == 0 && !slices.ContainsFunc(out, func(l location) bool { return labels.Equals(l.labels, own) }) {
+			out = append(out, location{labels: own})
+		}
 	}
 	if len(out) == 0 {
 		return []location{template}

@@ -145,6 +145,9 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		place: trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin},
 		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
 	}
+	if !n.admit(p.place, p.name, networkFault(&o.Spec)) {
+		return
+	}
 	p.applies = appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
 	ns := n.namespaceOf(o.Namespace)
 	p.selected = n.selectIn(ns, &o.Spec.PodSelector)
@@ -233,7 +236,7 @@ func (n *Network) networkPeer(ns *namespace, p networkingPeer) peers {
 
 // selectIn returns the pods of a namespace that a selector selects.
 func (n *Network) selectIn(ns *namespace, selector *metav1.LabelSelector) peers {
-	return n.selection([]*namespace{ns}, ns.name, selector)
+	return n.selection([]*namespace{ns}, "namespace "+ns.name, selector)
 }
 
 // selectAcross returns the pods that a selector selects in the namespaces that
