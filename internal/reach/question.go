@@ -121,19 +121,19 @@ func (n *Network) endpointsBetween(from, to *Endpoint) (sure, open portsID) {
 
 // worthAsking returns the ports at which a pair is explained.
 func (n *Network) worthAsking(to *Endpoint, r *Reply) []Named {
-	if list := first(&to.Serves, maxAnswers); len(list) > 0 {
+	if list := firstPorts(&to.Serves, maxAnswers); len(list) > 0 {
 		return list
 	}
 	for _, ports := range []*Ports{&r.Allowed, &r.Possible} {
-		if list := first(ports, 1); len(list) > 0 {
+		if list := firstPorts(ports, 1); len(list) > 0 {
 			return list
 		}
 	}
 	return []Named{{TCP, 443}}
 }
 
-// first returns the first port of each range, at most limit.
-func first(p *Ports, limit int) []Named {
+// firstPorts returns the first port of each range, at most limit.
+func firstPorts(p *Ports, limit int) []Named {
 	var out []Named
 	for protocol := range Other {
 		for _, r := range p[protocol] {
