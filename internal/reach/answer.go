@@ -272,7 +272,7 @@ policies:
 				if doubt == "" {
 					doubt = fmt.Sprintf("whether %s of %s matches is not known: %s", r.field, p.name, why)
 					if l.Verdict == Unknown {
-						l.Rules = append(l.Rules, Rule{Place: p.at(r.field), Name: p.name, Says: "may " + says(r, n)})
+						l.Rules = append(l.Rules, Rule{Place: p.at(r.fieldFor(peer)), Name: p.name, Says: "may " + says(r, n)})
 					}
 				}
 				continue
@@ -283,7 +283,7 @@ policies:
 			if p.tied {
 				notes = append(notes, "the API leaves open which policy of one priority is asked first; the one that allows was taken to be")
 			}
-			rule := Rule{Place: p.at(r.field), Name: p.name, Says: says(r, n)}
+			rule := Rule{Place: p.at(r.fieldFor(peer)), Name: p.name, Says: says(r, n)}
 			switch {
 			case r.action == allow && l.Verdict == Allowed:
 				l.Rules = append(l.Rules, rule)
@@ -331,7 +331,11 @@ policies:
 		for _, r := range isolating {
 			names = append(names, r.Name)
 		}
-		l.Why = fmt.Sprintf("%s isolates the %s of %s, and no rule allows it", list(names), f.direction, l.Of)
+		verb := "isolate"
+		if len(names) == 1 {
+			verb = "isolates"
+		}
+		l.Why = fmt.Sprintf("%s %s the %s of %s, and no rule allows it", list(names), verb, f.direction, l.Of)
 	case Unknown:
 		l.Why = doubt
 		if doubt == "" {

@@ -200,14 +200,19 @@ func (n *Network) adminRule(r *adminRule) rule {
 	case "Pass":
 		out.action = pass
 	}
-	for _, p := range r.peers {
+	side := ".from["
+	if strings.HasPrefix(r.field, "spec.egress") {
+		side = ".to["
+	}
+	for i, p := range r.peers {
 		known, ok := n.adminPeer(p)
 		if !ok && out.action != allow {
 			// A peer of a newer API is denied by readers that do not know it.
 			out.action, known = deny, n.everything()
 		}
-		out.peers = out.peers.union(known)
+		out.parts = append(out.parts, part{r.field + side + itoa(i) + "]", known})
 	}
+	out.join()
 	return out
 }
 
@@ -221,10 +226,12 @@ func (n *Network) adminPeer(p estate.ClusterPolicyPeer) (out peers, ok bool) {
 	case p.Nodes != nil:
 		return n.nodes(p.Nodes), true
 	case len(p.Networks) > 0:
+		var sures, mays []set
 		for _, cidr := range p.Networks {
-			out = out.union(n.block(cidr, nil))
+			b := n.block(cidr, nil)
+			sures, mays = append(sures, b.sure), append(mays, b.may)
 		}
-		return out, true
+		return peers{sure: union(sures...), may: union(mays...)}, true
 	case len(p.DomainNames) > 0:
 		return n.domains(p.DomainNames), true
 	}

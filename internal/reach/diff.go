@@ -101,7 +101,7 @@ func foldAddresses(in []Change) []Change {
 		return end{}, false
 	}
 	join := func(list []Change, side func(*Change) *string) []Change {
-		var out []Change
+		out := make([]Change, 0, len(list))
 		ends := map[string]int{} // what follows an address, by the rest of the change
 		slices.SortStableFunc(list, func(a, b Change) int {
 			x, okX := parse(*side(&a))

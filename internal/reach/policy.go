@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -71,6 +72,7 @@ type rule struct {
 	action action
 	field  string // "spec.ingress[0]"
 	peers  peers
+	parts  []part // that peers are made of; none for everybody
 	ports  portsID
 	// named are ports by name: of the pod itself for ingress, of the peer for
 	// egress.
@@ -80,6 +82,35 @@ type rule struct {
 	own func(*point) trace.Ternary
 	// doubt says why it is not known whether the rule matches, "" if it is.
 	doubt string
+}
+
+// A part is one of the peers of a rule, and where it stands.
+type part struct {
+	field string
+	peers peers
+}
+
+// join makes the peers of the parts the peers of the rule.
+func (r *rule) join() {
+	if len(r.parts) == 0 {
+		return
+	}
+	var sures, mays []set
+	for _, p := range r.parts {
+		sures, mays = append(sures, p.peers.sure), append(mays, p.peers.may)
+		r.peers.note = cmp.Or(r.peers.note, p.peers.note)
+	}
+	r.peers.sure, r.peers.may = union(sures...), union(mays...)
+}
+
+// fieldFor returns where the rule speaks of a point: the peer that holds it.
+func (r *rule) fieldFor(point uint32) string {
+	for _, p := range r.parts {
+		if p.peers.may.has(point) {
+			return p.field
+		}
+	}
+	return r.field
 }
 
 type namedRule struct {
@@ -185,9 +216,18 @@ func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer
 	if len(from) == 0 {
 		out.peers = n.everything()
 	}
-	for _, f := range from {
-		out.peers = out.peers.union(n.networkPeer(ns, f))
+	side := ".from["
+	if strings.HasPrefix(field, "spec.egress") {
+		side = ".to["
 	}
+	for i, f := range from {
+		at := field + side + itoa(i) + "]"
+		if f.IPBlock != nil {
+			at += ".ipBlock.cidr"
+		}
+		out.parts = append(out.parts, part{at, n.networkPeer(ns, f)})
+	}
+	out.join()
 	if len(ports) > 0 {
 		var fixed Ports
 		for _, p := range ports {
