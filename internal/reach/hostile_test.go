@@ -62,6 +62,31 @@ func TestHostileNames(t *testing.T) {
 
 var ns2 = metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}
 
+// TestBlockNote holds that an answer that rests on a block with the addresses of
+// pods says so, and only such a one.
+func TestBlockNote(t *testing.T) {
+	e := &estate.Estate{}
+	estate.Workloads.Add(e, podIn("a", "web", map[string]string{"app": "web"}, "10.0.0.1"), podIn("a", "job", nil, "10.0.1.1"), podIn("a", "db", map[string]string{"app": "db"}, "10.0.0.2"))
+	estate.NetworkPolicies.Add(e, policyIn("a", "p", networkingv1.NetworkPolicySpec{
+		PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}},
+		Ingress: []networkingv1.NetworkPolicyIngressRule{{From: []networkingPeer{
+			{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
+			{IPBlock: &networkingv1.IPBlock{CIDR: "10.0.1.0/24"}},
+		}}},
+	}))
+	n := New(trace.New(e))
+	byName := map[string]*Endpoint{}
+	for _, e := range n.Endpoints() {
+		byName[e.Name] = e
+	}
+	for from, want := range map[string]bool{"a/web": false, "a/job": true} {
+		a := n.Ask(byName[from], byName["a/db"], TCP, 80)
+		if got := strings.Contains(strings.Join(a.Notes, "\n"), "whether a block is about"); got != want || a.Verdict != Allowed {
+			t.Errorf("%s is %s with notes %q", from, a.Verdict, a.Notes)
+		}
+	}
+}
+
 // TestManyRules holds that a policy costs what its rules say once: ten times the
 // rules are not a hundred times the allocations.
 func TestManyRules(t *testing.T) {
