@@ -277,7 +277,7 @@ policies:
 				}
 				continue
 			}
-			if r.peers.note != "" {
+			if r.peers.note != "" && (r.peers.noted == nil || r.peers.noted.has(peer)) {
 				notes = append(notes, r.peers.note)
 			}
 			if p.tied {

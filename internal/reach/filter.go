@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -170,7 +171,7 @@ func (n *Network) read(f *filter, how reading) (out []state, doubtful bool) {
 	// Node agents let the node itself reach its pods, whatever the policies
 	// say, and with it every pod in the network of the node.
 	if f.direction == Ingress && len(n.hosts) > 0 {
-		out = n.apply(out, n.hosts, func(s *state) { s.allowed = allPorts })
+		out = n.apply(out, n.sweep([]rectangle{{n.hosts, allPorts}}), func(s *state, _ portsID) { s.allowed = allPorts })
 	}
 	return out, doubtful
 }
@@ -201,12 +202,8 @@ func (n *Network) ask(states []state, f *filter, p applied, how reading) (out []
 			}
 			doubtful = doubtful || doubt
 		}
-		for _, r := range n.fold(group) {
-			states = n.apply(states, r.points, func(s *state) { n.decide(s, r.ports, action) })
-		}
-		for _, r := range n.fold(torn) {
-			states = n.apply(states, r.points, func(s *state) { n.tear(s, r.ports, how) })
-		}
+		states = n.apply(states, n.sweep(n.fold(group)), func(s *state, ports portsID) { n.decide(s, ports, action) })
+		states = n.apply(states, n.sweep(n.fold(torn)), func(s *state, ports portsID) { n.tear(s, ports, how) })
 	}
 	return states, doubtful
 }
@@ -389,13 +386,72 @@ func (n *Network) fold(rs []rectangle) []rectangle {
 	return out
 }
 
-// apply changes the state of points, splitting where a set begins and ends.
-func (n *Network) apply(states []state, points set, change func(*state)) []state {
-	if len(points) == 0 {
+// A strip is a span of points and the ports that a list of rules has for it.
+type strip struct {
+	lo, hi uint32
+	ports  portsID
+}
+
+// sweep cuts rectangles into strips, in order: it goes once through all borders,
+// however many rules there are.
+func (n *Network) sweep(rs []rectangle) []strip {
+	if len(rs) == 1 {
+		out := make([]strip, len(rs[0].points))
+		for i, sp := range rs[0].points {
+			out[i] = strip{sp.lo, sp.hi, rs[0].ports}
+		}
+		return out
+	}
+	type border struct {
+		at    uint32
+		ports portsID
+		ends  bool
+	}
+	var borders []border
+	for _, r := range rs {
+		for _, sp := range r.points {
+			borders = append(borders, border{sp.lo, r.ports, false}, border{sp.hi, r.ports, true})
+		}
+	}
+	slices.SortFunc(borders, func(a, b border) int { return cmp.Compare(a.at, b.at) })
+	var out []strip
+	var active []portsID
+	all := noPorts
+	for i := 0; i < len(borders); {
+		at, ended := borders[i].at, false
+		for ; i < len(borders) && borders[i].at == at; i++ {
+			if b := borders[i]; b.ends {
+				k := slices.Index(active, b.ports)
+				active = slices.Delete(active, k, k+1)
+				ended = true
+			} else {
+				active = append(active, b.ports)
+				all = n.ports.or(all, b.ports)
+			}
+		}
+		if ended {
+			all = noPorts
+			for _, ports := range active {
+				all = n.ports.or(all, ports)
+			}
+		}
+		if len(active) > 0 {
+			out = append(out, strip{at, borders[i].at, all})
+		}
+	}
+	return out
+}
+
+// apply changes the state of points, splitting where a strip begins and ends.
+func (n *Network) apply(states []state, strips []strip, change func(*state, portsID)) []state {
+	if len(strips) == 0 {
 		return states
 	}
-	out := make([]state, 0, len(states)+2*len(points))
+	out := make([]state, 0, len(states)+2*len(strips))
 	add := func(s state) {
+		if s.lo == s.hi {
+			return
+		}
 		if k := len(out); k > 0 && out[k-1].allowed == s.allowed && out[k-1].rest == s.rest && out[k-1].passed == s.passed && out[k-1].torn == s.torn {
 			out[k-1].hi = s.hi
 			return
@@ -404,23 +460,19 @@ func (n *Network) apply(states []state, points set, change func(*state)) []state
 	}
 	j := 0
 	for _, s := range states {
-		for j < len(points) && points[j].hi <= s.lo {
+		for j < len(strips) && strips[j].hi <= s.lo {
 			j++
 		}
-		at := s.lo
-		for k := j; k < len(points) && points[k].lo < s.hi; k++ {
-			lo, hi := max(points[k].lo, s.lo), min(points[k].hi, s.hi)
-			if at < lo {
-				add(state{at, lo, s.allowed, s.rest, s.passed, s.torn})
-			}
-			inside := state{lo, hi, s.allowed, s.rest, s.passed, s.torn}
-			change(&inside)
+		for k := j; k < len(strips) && strips[k].lo < s.hi; k++ {
+			before, inside := s, s
+			before.hi = max(strips[k].lo, s.lo)
+			inside.lo, inside.hi = before.hi, min(strips[k].hi, s.hi)
+			add(before)
+			change(&inside, strips[k].ports)
 			add(inside)
-			at = hi
+			s.lo = inside.hi
 		}
-		if at < s.hi {
-			add(state{at, s.hi, s.allowed, s.rest, s.passed, s.torn})
-		}
+		add(s)
 	}
 	return out
 }

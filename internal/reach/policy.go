@@ -122,12 +122,18 @@ type namedRule struct {
 // and those that it may be about.
 type peers struct {
 	sure, may set
-	// note says what reading of the API was taken.
-	note string
+	// note says what reading of the API was taken, of the points noted; of all if
+	// that is nil.
+	note  string
+	noted set
 }
 
 func (p peers) union(o peers) peers {
-	return peers{union(p.sure, o.sure), union(p.may, o.may), cmp.Or(p.note, o.note)}
+	out := peers{sure: union(p.sure, o.sure), may: union(p.may, o.may), note: cmp.Or(p.note, o.note)}
+	if (p.note == "" || p.noted != nil) && (o.note == "" || o.noted != nil) {
+		out.noted = union(p.noted, o.noted)
+	}
+	return out
 }
 
 func (n *Network) everything() peers { return peers{sure: n.all(), may: n.all()} }
@@ -263,7 +269,11 @@ func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer
 
 func (n *Network) networkPeer(ns *namespace, p networkingPeer) peers {
 	if p.IPBlock != nil {
-		return n.block(p.IPBlock.CIDR, p.IPBlock.Except)
+		out := n.block(p.IPBlock.CIDR, p.IPBlock.Except)
+		if pods := out.may.intersect(interval(0, n.pods)); len(pods) > 0 {
+			out.note, out.noted = "the API leaves open whether a block is about the addresses of pods; it was taken to be", pods
+		}
+		return out
 	}
 	if p.NamespaceSelector == nil {
 		if p.PodSelector == nil {
