@@ -63,7 +63,10 @@ func (c *sidecarConfig) of(p *point) *estate.Resource[istionetworking.Sidecar] {
 // routes says whether the proxy of a pod has a route to a destination, and
 // whether it blocks what it has none to.
 func (c *sidecarConfig) routes(r *estate.Resource[istionetworking.Sidecar], from, to *point) (routed, blocks bool) {
-	blocks = r.Object.Spec.GetOutboundTrafficPolicy().GetMode() == istioapi.OutboundTrafficPolicy_REGISTRY_ONLY
+	// Without a policy it passes on what it does not know; REGISTRY_ONLY is the
+	// zero value of a policy that is there.
+	policy := r.Object.Spec.GetOutboundTrafficPolicy()
+	blocks = policy != nil && policy.GetMode() == istioapi.OutboundTrafficPolicy_REGISTRY_ONLY
 	if len(r.Object.Spec.GetEgress()) == 0 {
 		return true, blocks // the defaults: everything
 	}
@@ -71,7 +74,7 @@ func (c *sidecarConfig) routes(r *estate.Resource[istionetworking.Sidecar], from
 	for _, e := range r.Object.Spec.GetEgress() {
 		hosts = append(hosts, e.GetHosts()...)
 	}
-	if to.endpoint.Workload == nil {
+	if !c.registered(to) {
 		return false, blocks
 	}
 	for _, s := range c.network.graph.Services(to.endpoint.Workload) {
@@ -80,6 +83,12 @@ func (c *sidecarConfig) routes(r *estate.Resource[istionetworking.Sidecar], from
 		}
 	}
 	return false, blocks
+}
+
+// registered reports whether a Service selects a point: what is in no registry
+// is unknown to proxies.
+func (c *sidecarConfig) registered(p *point) bool {
+	return p.endpoint.Workload != nil && len(c.network.graph.Services(p.endpoint.Workload)) > 0
 }
 
 // imports reports whether hosts of a Sidecar in a namespace are about a
@@ -146,9 +155,8 @@ func (n *Network) routed(from, to uint32) trace.Ternary {
 		return trace.Unclear
 	}
 	routed, blocks := m.sidecars.routes(r, n.points[from], n.points[to])
-	// What is no pod is in no registry, unless a ServiceEntry puts its name
-	// there: traffic to its address passes where the proxy blocks nothing.
-	return answer(routed || to >= n.pods && !blocks)
+	// Traffic to what is in no registry passes where the proxy blocks nothing.
+	return answer(routed || !blocks && !m.sidecars.registered(n.points[to]))
 }
 
 // explainSidecar says what the Sidecar of a client makes of a destination.
