@@ -301,7 +301,7 @@ func (q *meshQuestion) cite(l *Layer, identified bool) {
 	}
 	who := "plaintext, which has no identity"
 	if identified {
-		who = "the identity " + trustDomain + "/ns/" + q.s.namespace + "/sa/" + q.s.account
+		who = "the identity " + q.s.principal
 	}
 	switch {
 	case l.Verdict == Denied && len(denying) > 0:

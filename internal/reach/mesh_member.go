@@ -25,13 +25,17 @@ type member struct {
 	mesh               trace.Mesh
 	why                string
 	namespace, account string
+	principal          string // its identity
 	waypoint           bool
 	gateway            string // the Gateway whose pods these are, "" if none
 
+	// Ports of TCP. Those of other protocols, which no proxy sees, may be among
+	// them: allPorts is the fastest way to say all of TCP.
 	inbound, outbound portsID // what its sidecar takes over
-	ranges            bool    // its sidecar takes over some addresses only
+	free              portsID // what no proxy decides about, other protocols included
 	strict, disabled  portsID // the ports that take mTLS only, and plaintext only
 	tcpOnly           portsID // the ports that are declared not to speak HTTP
+	ranges            bool    // its sidecar takes over some addresses only
 	rules             []serverPort
 }
 
@@ -58,7 +62,7 @@ func (m *meshLayer) enroll(e *Endpoint) *member {
 	g := n.graph
 	k := &member{mesh: g.Mesh(w), namespace: w.Namespace, account: account(w)}
 	m.members[e] = k
-	k.why = k.mesh.Why
+	k.why, k.principal = k.mesh.Why, trustDomain+"/ns/"+k.namespace+"/sa/"+k.account
 	switch {
 	case k.mesh.In == trace.No:
 		k.kind = outside
@@ -80,11 +84,12 @@ func (m *meshLayer) enroll(e *Endpoint) *member {
 			}
 		}
 	}
-	k.inbound, k.outbound = m.tcp, m.tcp
+	k.inbound, k.outbound = allPorts, allPorts
 	if k.kind == sidecar {
 		out := g.Outbound(w)
 		k.inbound, k.outbound, k.ranges = m.capture(g.Inbound(w)), m.capture(out), out.Ranges
 	}
+	k.free = n.ports.or(m.rest, n.ports.minus(m.tcp, k.inbound))
 	if !k.mesh.Gateway {
 		// The servers of a gateway decide themselves what they take.
 		m.modes(k, w)
@@ -107,12 +112,15 @@ func account(w *estate.Workload) string {
 func (m *meshLayer) capture(c trace.Capture) portsID {
 	t := m.network.ports
 	if c.All {
-		return t.minus(m.tcp, m.tcpPorts(c.Except))
+		return t.minus(allPorts, m.tcpPorts(c.Except))
 	}
 	return m.tcpPorts(c.Ports)
 }
 
 func (m *meshLayer) tcpPorts(list []int32) portsID {
+	if len(list) == 0 {
+		return noPorts
+	}
 	var out Ports
 	for _, p := range list {
 		if p >= 0 && p <= lastPort {
@@ -143,7 +151,7 @@ func (m *meshLayer) modes(k *member, w *estate.Workload) {
 			k.disabled = t.or(k.disabled, ports)
 		}
 	}
-	assign(mode(0), m.tcp)
+	assign(mode(0), allPorts)
 	for _, port := range g.PeerPorts(w) {
 		assign(mode(port), m.tcpPorts([]int32{port}))
 	}
