@@ -29,6 +29,7 @@ type meshLayer struct {
 	blocks   []peers // that policies name
 
 	members      map[*Endpoint]*member
+	carries      bool // some pod may be of an ambient mesh
 	sources      []*meshSource
 	destinations []*meshDestination
 	grounds      uint32   // how many there are
@@ -63,6 +64,7 @@ func newMeshLayer(n *Network) *meshLayer {
 		if e.Workload != nil {
 			k := m.enroll(e)
 			m.idle = m.idle && k.kind == outside
+			m.carries = m.carries || k.kind == ambient || k.kind == unclear
 		}
 	}
 	m.compilePolicies()
@@ -290,7 +292,7 @@ func (m *meshLayer) carried(ports portsID) portsID {
 
 // tunnels says whether TCP between two points is carried to the HBONE port.
 func (m *meshLayer) tunnels(from, to uint32) trace.Ternary {
-	if m.idle || from >= m.network.pods || to >= m.network.pods {
+	if !m.carries || from >= m.network.pods || to >= m.network.pods {
 		return trace.No
 	}
 	s, d := m.members[m.network.points[from].endpoint], m.members[m.network.points[to].endpoint]

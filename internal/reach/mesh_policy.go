@@ -306,19 +306,25 @@ func (m *meshLayer) and(a, b extent) extent {
 // requests there.
 func (m *meshLayer) matchRule(a *authorization, r *authorizationRule, s *meshSource, d *meshDestination, identified bool) (sure, may portsID, requests []string) {
 	t := m.network.ports
-	whole := extent{match: trace.Yes, ports: allPorts}
-	for _, c := range r.when {
-		whole = m.and(whole, m.matchCondition(a, &c, s, d, identified))
-	}
-	froms, tos := []extent{{match: trace.Yes, ports: allPorts}}, []extent{{match: trace.Yes, ports: allPorts}}
+	nothing := []extent{{match: trace.Yes, ports: allPorts}}
+	froms, tos := nothing, nothing
 	if len(r.from) > 0 {
-		froms = froms[:0]
+		froms = nil
 		for i := range r.from {
-			froms = append(froms, m.matchSource(a, &r.from[i], s, identified))
+			if f := m.matchSource(a, &r.from[i], s, identified); f.match != trace.No {
+				froms = append(froms, f)
+			}
+		}
+		if len(froms) == 0 {
+			return noPorts, noPorts, nil // as for most pairs of points
 		}
 	}
+	whole := nothing[0]
+	for i := range r.when {
+		whole = m.and(whole, m.matchCondition(a, &r.when[i], s, d, identified))
+	}
 	if len(r.to) > 0 {
-		tos = tos[:0]
+		tos = nil
 		for i := range r.to {
 			tos = append(tos, matchOperation(&r.to[i]))
 		}
