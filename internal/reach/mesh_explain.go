@@ -140,9 +140,9 @@ func (q *meshQuestion) mtls() Layer {
 		l.Why = name + " is a gateway, and what it takes its servers decide"
 		return l
 	case !q.seen():
-		l.Why = fmt.Sprintf("TCP %d of %s does not go through its sidecar", q.port, name)
+		l.Why = fmt.Sprintf("TCP %d of %s does not go through %s", q.port, name, l.By)
 		if at := q.network.graph.Inbound(q.to.endpoint.Workload).At; !at.Subject.IsZero() {
-			l.Rules = []Rule{{Place: at, Name: name, Says: "keeps ports from the sidecar"}}
+			l.Rules = []Rule{{Place: at, Name: name, Says: "keeps ports from the mesh"}}
 		}
 		return l
 	}
@@ -187,7 +187,7 @@ func (q *meshQuestion) whyPlain() string {
 	case q.s.ranges:
 		return "annotations keep addresses from its sidecar"
 	case q.s.kind == sidecar && !q.has(q.s.outbound):
-		return fmt.Sprintf("%s of %s keeps port %d from its sidecar", q.network.graph.Outbound(w).At.Field, q.from.endpoint.Name, q.port)
+		return fmt.Sprintf("%s of %s keeps TCP %d from its sidecar", q.network.graph.Outbound(w).At.Field, q.from.endpoint.Name, q.port)
 	}
 	for _, r := range q.d.rules {
 		if r.pod != q.port {

@@ -84,10 +84,10 @@ func (m *meshLayer) enroll(e *Endpoint) *member {
 			}
 		}
 	}
-	k.inbound, k.outbound = allPorts, allPorts
+	k.inbound, k.outbound = m.capture(g.Inbound(w)), allPorts
 	if k.kind == sidecar {
 		out := g.Outbound(w)
-		k.inbound, k.outbound, k.ranges = m.capture(g.Inbound(w)), m.capture(out), out.Ranges
+		k.outbound, k.ranges = m.capture(out), out.Ranges
 	}
 	k.free = n.ports.or(m.rest, n.ports.minus(m.tcp, k.inbound))
 	if !k.mesh.Gateway {

@@ -175,7 +175,7 @@ func TestMTLS(t *testing.T) {
 			{"legacy/cron > opens 9000", Allowed, "", "does not go through its sidecar"},
 			{"legacy/cron > opens 9001", Denied, MeshMTLS, "mTLS only"},
 			{"legacy/cron > includes 8080", Denied, MeshMTLS, "mTLS only"},
-			{"legacy/cron > includes 8081", Allowed, "", "keeps ports from the sidecar"},
+			{"legacy/cron > includes 8081", Allowed, "", "keeps ports from the mesh"},
 			{"legacy/cron > orders 15021", Allowed, "", "does not go through its sidecar"},
 			{"legacy/cron > orders udp8080", Allowed, "", "TCP alone"},
 			{"web > legacy/cron 8080", Allowed, "", "outside the mesh"},
@@ -200,6 +200,10 @@ func TestMTLS(t *testing.T) {
 		{"ambient", shop(inZtunnel, strict), []meshCase{
 			{"web > orders 8080", Allowed, "", "ztunnel of its node"},
 			{"legacy/cron > orders 8080", Denied, MeshMTLS, "mTLS only"},
+		}},
+		{"an ambient pod that takes strangers", strings.Replace(shop(inZtunnel, strict), "name: web, labels: {app: web}", "name: web, labels: {app: web}, annotations: {ambient.istio.io/bypass-inbound-capture: \"true\"}", 1), []meshCase{
+			{"legacy/cron > web 8080", Allowed, "", "bypass-inbound-capture"},
+			{"web > orders 8080", Allowed, "", "speaks it"},
 		}},
 		{"ambient knows no DISABLE", shop(inZtunnel, peerAuthentication("shop", "default", "{mtls: {mode: DISABLE}}")), []meshCase{
 			{"web > orders 8080", Allowed, "", "ztunnel knows no DISABLE"},
