@@ -28,6 +28,7 @@ type meshLayer struct {
 	byLabel  map[[3]string][]int
 	blocks   []peers // that policies name
 
+	ruling       []string // namespaces with DestinationRules that turn mTLS off
 	members      map[*Endpoint]*member
 	carries      bool // some pod may be of an ambient mesh
 	sources      []*meshSource
@@ -56,7 +57,7 @@ func unpack(v uint64) (sure, open portsID) { return portsID(v &^ known >> 32), p
 const hbone = 15008
 
 func newMeshLayer(n *Network) *meshLayer {
-	m := &meshLayer{network: n, members: map[*Endpoint]*member{}}
+	m := &meshLayer{network: n, members: map[*Endpoint]*member{}, ruling: rulingNamespaces(n.graph.Estate)}
 	m.tcp = n.ports.id(PortsOf(TCP, 0, lastPort))
 	m.rest = n.ports.minus(allPorts, m.tcp)
 	m.idle = true

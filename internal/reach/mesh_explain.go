@@ -250,7 +250,8 @@ func (q *meshQuestion) authorization() Layer {
 // cite finds the rules that decide.
 func (q *meshQuestion) cite(l *Layer, identified bool) {
 	var isolating, allowing, denying, doubtful []Rule
-	var requests []string
+	var requests []string // that allowing rules ask for
+	whole := false        // some rule allows every request
 	external := ""
 	for _, b := range q.d.policies {
 		matched := false
@@ -281,6 +282,7 @@ func (q *meshQuestion) cite(l *Layer, identified bool) {
 				}
 				matched = true
 				if q.has(sure) && !b.unsure {
+					whole = whole || len(asks) == 0
 					allowing = append(allowing, rule)
 				} else {
 					rule.Says = "may allow it"
@@ -316,7 +318,7 @@ func (q *meshQuestion) cite(l *Layer, identified bool) {
 		l.Rules, l.Why = slices.Concat(denying, isolating), "whether its policies are enforced is not known: "+cmp.Or(q.d.why, q.s.why)
 	case len(allowing) > 0:
 		l.Rules, l.Why = allowing, names(allowing)+" allows "+who
-		if len(requests) == len(allowing) {
+		if !whole {
 			l.Why += ", for some requests: " + list(requests)
 		}
 	default:
@@ -348,7 +350,10 @@ func (m *meshLayer) change(l Layer, from, to uint32) string {
 // encryption says how data travels between two points.
 func (m *meshLayer) encryption(from, to uint32, protocol Protocol, port uint16) (trace.Encryption, string) {
 	n := m.network
-	hop := m.hop(n.points[from].endpoint, n.points[to].endpoint, port)
+	var hop *trace.Hop
+	if protocol == TCP {
+		hop = m.hop(n.points[from].endpoint, n.points[to].endpoint, port)
+	}
 	if !m.idle && to < n.pods && protocol == TCP {
 		s, d := m.memberOf(from), m.memberOf(to)
 		q := meshQuestion{m, &meshSource{member: s}, &meshDestination{member: d}, n.points[from], n.points[to], protocol, port}

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -196,12 +197,29 @@ func (m *meshLayer) declarations(k *member, w *estate.Workload) {
 // ruled reports whether a DestinationRule takes the identity of the mesh from
 // clients of any namespace at a port of a Service.
 func (m *meshLayer) ruled(s *estate.Resource[corev1.Service], port int32) bool {
-	for _, r := range estate.DestinationRules.In(m.network.graph.Estate) {
-		if mode, _ := m.network.graph.ClientTLS(r.Object.Namespace, s, port); anonymous(mode) {
-			return true
+	return slices.ContainsFunc(m.ruling, func(namespace string) bool {
+		mode, _ := m.network.graph.ClientTLS(namespace, s, port)
+		return anonymous(mode)
+	})
+}
+
+// rulingNamespaces returns the namespaces with DestinationRules that take the
+// identity of the mesh from clients: a rule works for clients of its own
+// namespace at least.
+func rulingNamespaces(e *estate.Estate) []string {
+	var out []string
+	for _, r := range estate.DestinationRules.In(e) {
+		policy := r.Object.Spec.GetTrafficPolicy()
+		ruling := policy.GetTls() != nil && anonymous(policy.GetTls().GetMode().String())
+		for _, p := range policy.GetPortLevelSettings() {
+			ruling = ruling || p.GetTls() != nil && anonymous(p.GetTls().GetMode().String())
+		}
+		if ruling {
+			out = append(out, r.Object.Namespace)
 		}
 	}
-	return false
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // anonymous reports whether a client of a TLS mode shows no identity of the

@@ -171,7 +171,11 @@ func TestIstioSchemes(t *testing.T) {
 // whom at which ports of TCP, requests aside.
 type boutiqueRule struct{ src, dst, ports string }
 
-var boutiqueLine = regexp.MustCompile(`^(src.*?) (dst(?:_ns)?: .*?) conn: (.*)$`)
+var (
+	boutiqueLine  = regexp.MustCompile(`^(src.*?) (dst(?:_ns)?: .*?) conn: (.*)$`)
+	boutiqueSide  = regexp.MustCompile(`^\w+_ns: \[(.*)\] \w+_pods: \[(.*)\]$`)
+	boutiquePorts = regexp.MustCompile(`^{dst_ports:(\d+)[,}]`)
+)
 
 // TestOnlineBoutique holds the only connectivity map of the Istio part of the
 // corpus, taken from a cluster that ran, against what gets through between all
@@ -246,7 +250,7 @@ func describes(t *testing.T, side, prefix string, p *point) bool {
 	if rest, ok := strings.CutPrefix(side, prefix+": "); ok {
 		return p.endpoint.Workload == nil && rest == "0.0.0.0/0"
 	}
-	m := regexp.MustCompile(`^\w+_ns: \[(.*)\] \w+_pods: \[(.*)\]$`).FindStringSubmatch(side)
+	m := boutiqueSide.FindStringSubmatch(side)
 	if m == nil {
 		t.Fatalf("%q cannot be read", side)
 	}
@@ -268,7 +272,7 @@ func portsOfConn(t *testing.T, text string) Ports {
 	if text == "All connections" {
 		return PortsOf(TCP, 0, lastPort)
 	}
-	m := regexp.MustCompile(`^{dst_ports:(\d+)[,}]`).FindStringSubmatch(text)
+	m := boutiquePorts.FindStringSubmatch(text)
 	if m == nil {
 		t.Fatalf("%q cannot be read", text)
 	}

@@ -448,6 +448,29 @@ func TestEncryption(t *testing.T) {
 	}
 }
 
+// TestEncryptionOfDatabase takes what trace found of the client.
+func TestEncryptionOfDatabase(t *testing.T) {
+	for mode, want := range map[string]trace.Encryption{"require": trace.Encrypted, "disable": trace.Plaintext} {
+		text := shop(injected, fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: billing, labels: {app: billing}}\n"+
+			"spec: {containers: [{name: app, image: app, env: [{name: DATABASE_URL, value: 'postgres://db.abc.eu-west-1.rds.amazonaws.com/x?sslmode=%s'}]}]}", mode))
+		read, err := manifest.Read(context.Background(), []string{manifest.Stdin}, strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		estate.DBInstances.Add(read.Estate, &estate.DBInstance{
+			DBInstanceIdentifier: "db", Engine: estate.Known("postgres"), Endpoint: estate.Endpoint{Address: "db.abc.eu-west-1.rds.amazonaws.com", Port: 5432},
+		})
+		n := New(trace.New(read.Estate))
+		a := n.Ask(n.named(t, "shop/billing"), n.named(t, "db"), TCP, 5432)
+		if a.Encryption != want {
+			t.Errorf("sslmode=%s: %s (%s), want %s", mode, a.Encryption, a.EncryptionWhy, want)
+		}
+		if a := n.Ask(n.named(t, "shop/web"), n.named(t, "db"), TCP, 5432); a.Encryption != trace.Unknown {
+			t.Errorf("a client that says nothing: %s (%s)", a.Encryption, a.EncryptionWhy)
+		}
+	}
+}
+
 // TestMembershipUnclear is about namespaces that were not read: what would be
 // denied to one reading is unknown.
 func TestMembershipUnclear(t *testing.T) {
@@ -457,6 +480,67 @@ func TestMembershipUnclear(t *testing.T) {
 		{"internet > legacy/cron 8080", Unknown, MeshMTLS, "mTLS only"},
 		{"web > legacy/cron 8080", Allowed, "", ""},
 	})
+}
+
+// TestLayersMakeVerdicts asks about every pair of pods in every kind of mesh,
+// with policies of every kind: what is explained must make the verdict.
+func TestLayersMakeVerdicts(t *testing.T) {
+	policies := []string{
+		strict,
+		peerAuthentication("shop", "default", "{mtls: {mode: DISABLE}}"),
+		authorizationPolicy("istio-system", "deny", "{action: DENY, rules: [{from: [{source: {namespaces: [other]}}]}]}"),
+		authorizationPolicy("shop", "not", "{rules: [{from: [{source: {notPrincipals: [cluster.local/ns/other/sa/spy], notIpBlocks: [10.0.0.0/8]}}], to: [{operation: {ports: ['8080']}}]}]}"),
+		authorizationPolicy("shop", "custom", "{action: CUSTOM, selector: {matchLabels: {app: orders}}, provider: {name: opa}, rules: [{to: [{operation: {ports: ['8080']}}]}]}"),
+		authorizationPolicy("shop", "sni", "{action: DENY, rules: [{to: [{operation: {ports: ['5000']}}], when: [{key: connection.sni, values: [x]}]}]}"),
+		"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {namespace: other, name: plain}\nspec: {host: orders.shop.svc.cluster.local, trafficPolicy: {tls: {mode: DISABLE}}}",
+		"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: shop, name: in}\nspec: {podSelector: {matchLabels: {app: orders}}, ingress: [{ports: [{port: 8080}]}]}",
+		"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: shop, name: out}\nspec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{ports: [{port: 15008}]}]}",
+	}
+	unread := func(s string) string {
+		return strings.Replace(s, "apiVersion: v1\nkind: Namespace\nmetadata: {name: other, labels: {"+injected+"}}\n---\n", "", 1)
+	}
+	mixed := func(s string) string {
+		return strings.NewReplacer("name: web, labels: {app: web}", "name: web, labels: {app: web, istio.io/dataplane-mode: ambient}",
+			"kind: Namespace\nmetadata: {name: shop, labels: {"+injected+"}}", "kind: Namespace\nmetadata: {name: shop}",
+			"name: opens, labels: {app: opens}", `name: opens, labels: {app: opens, sidecar.istio.io/inject: "true"}`).Replace(s)
+	}
+	same := func(s string) string { return s }
+	verdicts := map[Verdict]int{}
+	for _, labels := range []string{injected, inZtunnel, ""} {
+		for _, change := range []func(string) string{same, unread, mixed} {
+			for set := range 1 << len(policies) {
+				if set%29 != 3 && set&(set-1) != 0 {
+					continue // some of them, and each alone
+				}
+				var chosen []string
+				for i, p := range policies {
+					if set>>i&1 == 1 {
+						chosen = append(chosen, p)
+					}
+				}
+				n := networkOf(t, change(shop(labels, chosen...)))
+				for _, from := range n.Endpoints() {
+					for _, to := range []string{"shop/orders", "shop/opens", "other/spy"} {
+						for _, port := range []uint16{5000, 8080, 9000, 15021, 15008} {
+							if from.Name != to {
+								a := n.Ask(from, n.named(t, to), TCP, port)
+								checkLayers(t, a)
+								verdicts[a.Verdict]++
+							}
+						}
+					}
+				}
+				if t.Failed() {
+					t.Fatalf("labels %q, policies %d: %v", labels, set, chosen)
+				}
+			}
+		}
+	}
+	for _, v := range []Verdict{Unknown, Denied, Allowed} {
+		if verdicts[v] < 100 {
+			t.Errorf("only %d answers are %s", verdicts[v], v)
+		}
+	}
 }
 
 // FuzzMesh puts hostile texts where policies and annotations have theirs: every

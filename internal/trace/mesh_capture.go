@@ -57,12 +57,9 @@ func (g *Graph) Inbound(w *estate.Workload) Capture {
 		return Capture{At: workloadPlace(w, w.TemplateField(annotation(interceptionMode)))}
 	}
 	out := Capture{All: true, Except: slices.Clone(SidecarPorts)}
-	if include, set := a[includeInbound]; set {
-		out.At = workloadPlace(w, w.TemplateField(annotation(includeInbound)))
-		if include != "*" {
-			// Exclusions only count where everything is taken over.
-			return Capture{Ports: portList(include), At: out.At}
-		}
+	if include, set := a[includeInbound]; set && include != "*" {
+		// Exclusions only count where everything is taken over.
+		return Capture{Ports: portList(include), At: workloadPlace(w, w.TemplateField(annotation(includeInbound)))}
 	}
 	if exclude := portList(a[excludeInbound]); len(exclude) > 0 {
 		out.At = workloadPlace(w, w.TemplateField(annotation(excludeInbound)))
