@@ -152,8 +152,7 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 		if sure, open = n.ports.and(sure, s), n.ports.and(open, o); open == noPorts {
 			return
 		}
-		s, o = n.mesh.between(from, to)
-		if sure, open = n.ports.and(sure, s), n.ports.and(open, o); open != noPorts {
+		if sure, open = n.mesh.through(from, to, sure, open); open != noPorts {
 			visit(from, to, sure, open)
 		}
 	}

@@ -371,7 +371,7 @@ func unitsOf(networks ...*Network) []unit {
 }
 
 // pointOf returns the point of a unit, if the network has it.
-func pointOf(n *Network, u unit) (uint32, bool) {
+func pointOfUnit(n *Network, u unit) (uint32, bool) {
 	if u.name == "" {
 		return n.atoms + n.addresses.atom(u.address), true
 	}
@@ -396,8 +396,8 @@ func compare(a *Network, ofA reader, b *Network, ofB reader, visit func(from, to
 	}
 	places := make([][2]place, len(units))
 	for i, u := range units {
-		places[i][0].point, places[i][0].has = pointOf(a, u)
-		places[i][1].point, places[i][1].has = pointOf(b, u)
+		places[i][0].point, places[i][0].has = pointOfUnit(a, u)
+		places[i][1].point, places[i][1].has = pointOfUnit(b, u)
 	}
 	for i, from := range units {
 		for j, to := range units {
