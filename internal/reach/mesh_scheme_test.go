@@ -199,7 +199,7 @@ func TestOnlineBoutique(t *testing.T) {
 	if len(rules) != 24 {
 		t.Fatalf("the map has %d lines", len(rules))
 	}
-	c, err := r.config(dir, &scheme{NetworkConfigList: []schemeConfig{{
+	c, err := r.setup(dir, &scheme{NetworkConfigList: []schemeConfig{{
 		Name: "shop", ResourceList: files{"onlineboutique-resources"}, NetworkPolicyList: files{"network_policies.yaml", "sidecars.yaml"},
 	}}}, "shop")
 	if err != nil {

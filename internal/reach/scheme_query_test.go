@@ -12,8 +12,8 @@ func number(b bool) int {
 	return 0
 }
 
-func overPairs(ask func(r *schemeRun, a, b *config) int) func(*schemeRun, []*config) (int, error) {
-	return func(r *schemeRun, cs []*config) (n int, err error) {
+func overPairs(ask func(r *schemeRun, a, b *setup) int) func(*schemeRun, []*setup) (int, error) {
+	return func(r *schemeRun, cs []*setup) (n int, err error) {
 		for i, a := range cs {
 			for _, b := range cs[i+1:] {
 				n += ask(r, a, b)
@@ -23,8 +23,8 @@ func overPairs(ask func(r *schemeRun, a, b *config) int) func(*schemeRun, []*con
 	}
 }
 
-func overOrderedPairs(ask func(r *schemeRun, a, b *config) int) func(*schemeRun, []*config) (int, error) {
-	return func(r *schemeRun, cs []*config) (n int, err error) {
+func overOrderedPairs(ask func(r *schemeRun, a, b *setup) int) func(*schemeRun, []*setup) (int, error) {
+	return func(r *schemeRun, cs []*setup) (n int, err error) {
 		for i, a := range cs {
 			for j, b := range cs {
 				if i != j {
@@ -37,8 +37,8 @@ func overOrderedPairs(ask func(r *schemeRun, a, b *config) int) func(*schemeRun,
 }
 
 // againstFirst asks of each configuration but the first, against that one.
-func againstFirst(ask func(r *schemeRun, c, first *config) int) func(*schemeRun, []*config) (int, error) {
-	return func(r *schemeRun, cs []*config) (n int, err error) {
+func againstFirst(ask func(r *schemeRun, c, first *setup) int) func(*schemeRun, []*setup) (int, error) {
+	return func(r *schemeRun, cs []*setup) (n int, err error) {
 		for _, c := range cs[1:] {
 			n += ask(r, c, cs[0])
 		}
@@ -46,8 +46,8 @@ func againstFirst(ask func(r *schemeRun, c, first *config) int) func(*schemeRun,
 	}
 }
 
-func overAll(ask func(r *schemeRun, c *config) int) func(*schemeRun, []*config) (int, error) {
-	return func(r *schemeRun, cs []*config) (n int, err error) {
+func overAll(ask func(r *schemeRun, c *setup) int) func(*schemeRun, []*setup) (int, error) {
+	return func(r *schemeRun, cs []*setup) (n int, err error) {
 		for _, c := range cs {
 			n += ask(r, c)
 		}
@@ -55,11 +55,11 @@ func overAll(ask func(r *schemeRun, c *config) int) func(*schemeRun, []*config) 
 	}
 }
 
-func equivalence(r *schemeRun, a, b *config) int { return number(!r.same(a.network(), b.network())) }
+func equivalence(r *schemeRun, a, b *setup) int { return number(!r.same(a.network(), b.network())) }
 
 // strongEquivalence is about policies of the same names that mean the same.
-func strongEquivalence(r *schemeRun, a, b *config) int {
-	keys := func(c *config) (out []string) {
+func strongEquivalence(r *schemeRun, a, b *setup) int {
+	keys := func(c *setup) (out []string) {
 		for _, p := range c.policies {
 			out = append(out, p.key())
 		}
@@ -81,7 +81,7 @@ func strongEquivalence(r *schemeRun, a, b *config) int {
 // semanticDiff counts the kinds of changes: what was lost, and what is new,
 // among pods that both have and between them and addresses, and of pods that
 // only one has.
-func semanticDiff(r *schemeRun, a, b *config) int {
+func semanticDiff(r *schemeRun, a, b *setup) int {
 	has := func(n *Network) map[string]bool {
 		out := map[string]bool{}
 		for _, p := range n.points[:n.pods] {
@@ -116,20 +116,20 @@ func semanticDiff(r *schemeRun, a, b *config) int {
 	return len(changes)
 }
 
-func containment(r *schemeRun, c, first *config) int {
+func containment(r *schemeRun, c, first *setup) int {
 	return number(contained(c.network(), r.between, first.network(), r.between))
 }
 
-func twoWayContainment(r *schemeRun, a, b *config) int {
+func twoWayContainment(r *schemeRun, a, b *setup) int {
 	return containment(r, b, a) + 2*containment(r, a, b)
 }
 
-func permits(r *schemeRun, c, first *config) int {
+func permits(r *schemeRun, c, first *setup) int {
 	return number(!contained(c.network(), r.explicit, first.network(), r.between))
 }
 
 // forbids is 1 if the first does not forbid what the other lets through.
-func forbids(r *schemeRun, c, first *config) int {
+func forbids(r *schemeRun, c, first *setup) int {
 	meet := false
 	compare(c.network(), r.explicit, first.network(), r.between, func(_, _ unit, pa, pb *Ports) bool {
 		both := pa.Intersect(pb)
@@ -139,15 +139,15 @@ func forbids(r *schemeRun, c, first *config) int {
 	return number(meet)
 }
 
-func interferes(r *schemeRun, c, first *config) int {
+func interferes(r *schemeRun, c, first *setup) int {
 	return number(!contained(c.network(), r.explicit, first.network(), r.explicit))
 }
 
-func vacuity(r *schemeRun, c *config) int {
+func vacuity(r *schemeRun, c *setup) int {
 	return number(r.same(c.network(), c.with(nil).network()))
 }
 
-func emptiness(r *schemeRun, c *config) int {
+func emptiness(r *schemeRun, c *setup) int {
 	n := 0
 	for _, p := range c.policies {
 		n += number(len(r.selects(c.network(), p)) == 0) + r.empty(c.network(), p)
@@ -155,7 +155,7 @@ func emptiness(r *schemeRun, c *config) int {
 	return n
 }
 
-func (r *schemeRun) redundantPolicies(c *config) map[*policyObject]bool {
+func (r *schemeRun) redundantPolicies(c *setup) map[*policyObject]bool {
 	out := map[*policyObject]bool{}
 	for _, p := range c.policies {
 		// A policy is judged among those of its layer.
@@ -176,7 +176,7 @@ func (r *schemeRun) redundantPolicies(c *config) map[*policyObject]bool {
 }
 
 // redundantRules calls visit for each rule without which nothing changes.
-func (r *schemeRun) redundantRules(c *config, p *policyObject) (n int) {
+func (r *schemeRun) redundantRules(c *setup, p *policyObject) (n int) {
 	for d := range p.rules {
 		for i := range p.rules[d] {
 			n += number(r.same(c.network(), c.build(p, Direction(d), i)))
@@ -185,7 +185,7 @@ func (r *schemeRun) redundantRules(c *config, p *policyObject) (n int) {
 	return n
 }
 
-func redundancy(r *schemeRun, c *config) int {
+func redundancy(r *schemeRun, c *setup) int {
 	policies := r.redundantPolicies(c)
 	n := len(policies)
 	for _, p := range c.policies {
@@ -196,7 +196,7 @@ func redundancy(r *schemeRun, c *config) int {
 	return n
 }
 
-func disjointness(r *schemeRun, c *config) (n int) {
+func disjointness(r *schemeRun, c *setup) (n int) {
 	for i, p := range c.policies {
 		for _, q := range c.policies[:i] {
 			if r.layer(p) == r.layer(q) && len(r.selects(c.network(), p).intersect(r.selects(c.network(), q))) > 0 {
@@ -207,7 +207,7 @@ func disjointness(r *schemeRun, c *config) (n int) {
 	return n
 }
 
-func sanity(r *schemeRun, c *config) int {
+func sanity(r *schemeRun, c *setup) int {
 	vacuous := vacuity(r, c)
 	n := vacuous
 	redundant := r.redundantPolicies(c)

@@ -21,7 +21,7 @@ import (
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
-// A scheme of network-config-analyzer is configurations of policies over one
+// A scheme of network-setup-analyzer is configurations of policies over one
 // set of pods, and questions about them with the number that answers each. The
 // meaning of a question and of its number is that of the analyzer's queries.
 type scheme struct {
@@ -65,7 +65,7 @@ type schemeQuery struct {
 
 // questions are the kinds of queries, and how many configurations one number
 // is about.
-var questions = map[string]func(r *schemeRun, configs []*config) (int, error){
+var questions = map[string]func(r *schemeRun, configs []*setup) (int, error){
 	"equivalence":        overPairs(equivalence),
 	"strongEquivalence":  overPairs(strongEquivalence),
 	"semanticDiff":       overPairs(semanticDiff),
@@ -153,8 +153,8 @@ func (p *policyObject) full() string {
 
 func (p *policyObject) key() string { return string(p.kind) + " " + p.full() }
 
-// A config is pods and policies.
-type config struct {
+// A setup is pods and policies.
+type setup struct {
 	run      *schemeRun
 	name     string
 	topology *estate.Estate
@@ -162,12 +162,12 @@ type config struct {
 	made     *Network
 }
 
-func (c *config) with(policies []*policyObject) *config {
-	return &config{run: c.run, name: c.name, topology: c.topology, policies: policies}
+func (c *setup) with(policies []*policyObject) *setup {
+	return &setup{run: c.run, name: c.name, topology: c.topology, policies: policies}
 }
 
 // network computes the network of a configuration.
-func (c *config) network() *Network {
+func (c *setup) network() *Network {
 	if c.made == nil {
 		c.made = c.build(nil, 0, -1)
 	}
@@ -175,7 +175,7 @@ func (c *config) network() *Network {
 }
 
 // build computes the network without one rule of a policy.
-func (c *config) build(of *policyObject, d Direction, without int) *Network {
+func (c *setup) build(of *policyObject, d Direction, without int) *Network {
 	e := &estate.Estate{}
 	copyTopology(e, c.topology)
 	for _, p := range c.policies {
@@ -254,9 +254,9 @@ func cut[T any](rules []T, i int) []T { return slices.Delete(slices.Clone(rules)
 
 var errOutside = errors.New("the files are not part of the corpus")
 
-// config reads a configuration by name. "a/default/p" is policy default/p of a
+// setup reads a configuration by name. "a/default/p" is policy default/p of a
 // alone.
-func (r *schemeRun) config(dir string, s *scheme, name string) (*config, error) {
+func (r *schemeRun) setup(dir string, s *scheme, name string) (*setup, error) {
 	base, one, single := strings.Cut(name, "/")
 	i := slices.IndexFunc(s.NetworkConfigList, func(c schemeConfig) bool { return c.Name == base })
 	if i < 0 {
@@ -287,7 +287,7 @@ func (r *schemeRun) config(dir string, s *scheme, name string) (*config, error) 
 	if r.prepare != nil {
 		r.prepare(topology)
 	}
-	out := &config{run: r, name: name, topology: topology, policies: policiesIn(given)}
+	out := &setup{run: r, name: name, topology: topology, policies: policiesIn(given)}
 	if single {
 		out.policies = slices.DeleteFunc(out.policies, func(p *policyObject) bool { return p.full() != one })
 		if len(out.policies) != 1 {
@@ -446,8 +446,8 @@ func compiled(n *Network, o *policyObject) *policy {
 // newSchemeRun unpacks a part of the corpus into a folder of the test.
 func newSchemeRun(t *testing.T, part string) *schemeRun {
 	root := t.TempDir()
-	archive(t, "reach/network-config-analyzer.tar.gz", func(name string, data []byte) {
-		name, ok := strings.CutPrefix(name, "network-config-analyzer/"+part+"/")
+	archive(t, "reach/network-setup-analyzer.tar.gz", func(name string, data []byte) {
+		name, ok := strings.CutPrefix(name, "network-setup-analyzer/"+part+"/")
 		if !ok || !filepath.IsLocal(name) || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) {
 			return
 		}
@@ -525,7 +525,7 @@ func (r *schemeRun) runAll(t *testing.T, known map[string]string) {
 		if err := yaml.Unmarshal(data, &s); err != nil {
 			t.Fatal(file, err)
 		}
-		configs := map[string]*config{}
+		configs := map[string]*setup{}
 		for _, q := range s.Queries {
 			title := strings.TrimSuffix(path.Base(file), ".yaml") + ": " + q.Name
 			ask := questions[q.Kind]
@@ -533,11 +533,11 @@ func (r *schemeRun) runAll(t *testing.T, known map[string]string) {
 				undecided[cmp.Or(q.Kind, "unknown kind")+" (a text, no number)"]++
 				continue
 			}
-			var cs []*config
+			var cs []*setup
 			var missing error
 			for _, name := range q.Configs {
 				if configs[name] == nil {
-					c, err := r.config(path.Dir(file), &s, name)
+					c, err := r.setup(path.Dir(file), &s, name)
 					if err != nil {
 						missing = err
 						break
