@@ -137,7 +137,9 @@ func (n *naive) cites(l *Layer, from, to *naiveEnd, protocol Protocol, port uint
 			}
 			continue
 		}
-		at = slices.IndexFunc(p.rules, func(x naiveRule) bool { return x.field == r.Field })
+		at = slices.IndexFunc(p.rules, func(x naiveRule) bool {
+			return x.field == r.Field || strings.HasPrefix(r.Field, x.field+".") // one of its peers
+		})
 		if at < 0 {
 			return "there is no field " + r.Field
 		}

@@ -95,12 +95,18 @@ func (r *rule) join() {
 	if len(r.parts) == 0 {
 		return
 	}
-	var sures, mays []set
+	var sures, mays, noted []set
+	all := false // some note is of every point
 	for _, p := range r.parts {
 		sures, mays = append(sures, p.peers.sure), append(mays, p.peers.may)
 		r.peers.note = cmp.Or(r.peers.note, p.peers.note)
+		noted = append(noted, p.peers.noted)
+		all = all || p.peers.note != "" && p.peers.noted == nil
 	}
 	r.peers.sure, r.peers.may = union(sures...), union(mays...)
+	if !all {
+		r.peers.noted = union(noted...)
+	}
 }
 
 // fieldFor returns where the rule speaks of a point: the peer that holds it.
