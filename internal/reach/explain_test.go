@@ -179,7 +179,7 @@ func follow(t *testing.T, seed uint64, a *Answer) string {
 }
 
 var (
-	takeOut = regexp.MustCompile(`^take .+ out of (spec\.\S+)\[(\d+)\] of (.+)$`)
+	takeOut = regexp.MustCompile(`^take .+ out of (spec\.(?:ingress|egress))\[(\d+)\]\S* of (.+)$`)
 	addRule = regexp.MustCompile(`^add a rule for (ingress|egress) to spec\.(?:ingress|egress) of ([^:]+): (.+), (TCP|UDP|SCTP) (\d+)$`)
 	podPeer = regexp.MustCompile(`^namespace (\S+), (?:every pod|pods (\S+))$`)
 )
