@@ -88,6 +88,7 @@ func New(g *trace.Graph) *Network {
 	n.addPods()
 	n.addTargets()
 	n.addAddresses()
+	n.vpc.settle(n)
 	n.enforcer = enforcerOf(g.Estate)
 	n.addPolicies()
 	n.mesh = newMeshLayer(n)

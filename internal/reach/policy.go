@@ -309,7 +309,8 @@ func (n *Network) block(cidr string, except []string) peers {
 }
 
 // within returns what stands in atoms. A target stands somewhere in its
-// subnets: a block that touches them may hold it.
+// subnets, and moves: a block that touches them is taken to hold it. Of one whose
+// subnets are not known nobody can say.
 func (n *Network) within(atoms set) peers {
 	var pods []uint32
 	for _, sp := range atoms {
@@ -329,17 +330,21 @@ func (n *Network) within(atoms set) peers {
 	default:
 		may = union(may, n.floating, n.hosts)
 	}
-	var targets set
+	var targets, located set
 	for i := n.pods; i < n.atoms; i++ {
-		if len(n.points[i].atoms.intersect(atoms)) > 0 {
-			targets = targets.extend(i, i+1)
+		if len(n.points[i].atoms.intersect(atoms)) == 0 {
+			continue
+		}
+		targets = targets.extend(i, i+1)
+		if n.points[i].endpoint.target.located || len(n.points[i].atoms.minus(atoms)) == 0 {
+			located = located.extend(i, i+1)
 		}
 	}
 	var rest set
 	for _, sp := range atoms {
 		rest = append(rest, span{sp.lo + n.atoms, sp.hi + n.atoms})
 	}
-	return peers{sure: union(sure, targets, rest), may: union(may, targets, rest)}
+	return peers{sure: union(sure, located, rest), may: union(may, targets, rest)}
 }
 
 // blocks lists every prefix that anything in the estate names.
