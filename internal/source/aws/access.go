@@ -121,7 +121,7 @@ func (r *reader) addon(a *ekstypes.Addon) *estate.Addon {
 	if !ok {
 		r.problem("reading the configuration of the add-on vpc-cni: it is not as its schema says", "")
 	}
-	out.EnableNetworkPolicy, out.PodSecurityGroupEnforcingMode = facts.EnableNetworkPolicy, facts.PodSecurityGroupEnforcingMode
+	facts.Apply(out)
 	return out
 }
 

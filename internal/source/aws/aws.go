@@ -236,6 +236,9 @@ type reader struct {
 	registry      shared[*registry]
 	balancers     shared[listed[elbtypes.LoadBalancer]]
 
+	securityGroups shared[listed[*estate.SecurityGroup]]
+	routeTables    shared[listed[*estate.RouteTable]]
+
 	mu       sync.Mutex // guards estate, failures and problems
 	estate   estate.Estate
 	failures map[estate.Kind][]cause

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -9,23 +8,6 @@ import (
 
 	"github.com/eksafe/eksafe/internal/estate"
 )
-
-func (r *reader) readPrefixLists(ctx context.Context) {
-	var lists []*estate.PrefixList
-	err := pages(ctx, ec2.NewDescribeManagedPrefixListsPaginator(r.sdk.ec2, &ec2.DescribeManagedPrefixListsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeManagedPrefixListsOutput) {
-		for _, l := range p.PrefixLists {
-			lists = append(lists, &estate.PrefixList{
-				AWS:            estate.AWS{Arn: cmp.Or(text(l.PrefixListArn), r.arn("ec2", "prefix-list/"+text(l.PrefixListId))), Tags: ec2Tags(l.Tags)},
-				PrefixListId:   text(l.PrefixListId),
-				PrefixListName: text(l.PrefixListName),
-			})
-		}
-	})
-	if err != nil {
-		r.fail(err, estate.PrefixLists.Kind)
-	}
-	put(r, estate.PrefixLists, lists)
-}
 
 func (r *reader) readFlowLogs(ctx context.Context) {
 	var logs []*estate.FlowLog

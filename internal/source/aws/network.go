@@ -40,16 +40,11 @@ func (r *reader) readNetworks(ctx context.Context) {
 	}
 	put(r, estate.Subnets, subnets)
 
-	var tables []*estate.RouteTable
-	err = pages(ctx, ec2.NewDescribeRouteTablesPaginator(r.sdk.ec2, &ec2.DescribeRouteTablesInput{MaxResults: &ec2Page}), func(p *ec2.DescribeRouteTablesOutput) {
-		for i := range p.RouteTables {
-			tables = append(tables, r.routeTable(&p.RouteTables[i]))
-		}
-	})
-	if err != nil {
-		r.fail(err, estate.RouteTables.Kind)
+	tables := r.listRouteTables(ctx)
+	if tables.err != nil {
+		r.fail(tables.err, estate.RouteTables.Kind)
 	}
-	put(r, estate.RouteTables, tables)
+	put(r, estate.RouteTables, slices.Clone(tables.items))
 
 	var acls []*estate.NetworkAcl
 	err = pages(ctx, ec2.NewDescribeNetworkAclsPaginator(r.sdk.ec2, &ec2.DescribeNetworkAclsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeNetworkAclsOutput) {
@@ -61,6 +56,18 @@ func (r *reader) readNetworks(ctx context.Context) {
 		r.fail(err, estate.NetworkAcls.Kind)
 	}
 	put(r, estate.NetworkAcls, acls)
+}
+
+// listRouteTables reads the route tables, which prefix lists need too.
+func (r *reader) listRouteTables(ctx context.Context) listed[*estate.RouteTable] {
+	return r.routeTables.get(func() (out listed[*estate.RouteTable]) {
+		out.err = pages(ctx, ec2.NewDescribeRouteTablesPaginator(r.sdk.ec2, &ec2.DescribeRouteTablesInput{MaxResults: &ec2Page}), func(p *ec2.DescribeRouteTablesOutput) {
+			for i := range p.RouteTables {
+				out.items = append(out.items, r.routeTable(&p.RouteTables[i]))
+			}
+		})
+		return out
+	})
 }
 
 func (r *reader) vpc(v *ec2types.Vpc) *estate.VPC {
@@ -107,21 +114,12 @@ func (r *reader) routeTable(t *ec2types.RouteTable) *estate.RouteTable {
 		RouteTableId: text(t.RouteTableId),
 		VpcId:        text(t.VpcId),
 	}
-	for _, route := range t.Routes {
-		if route.State == ec2types.RouteStateBlackhole {
-			continue // its gateway is gone: it leads nowhere
-		}
-		out.Routes = append(out.Routes, estate.Route{
-			DestinationCidrBlock:     text(route.DestinationCidrBlock),
-			DestinationIpv6CidrBlock: text(route.DestinationIpv6CidrBlock),
-			GatewayId:                text(route.GatewayId),
-			NatGatewayId:             text(route.NatGatewayId),
-			Internet:                 strings.HasPrefix(text(route.GatewayId), "igw-"),
-		})
+	for i := range t.Routes {
+		out.Routes = append(out.Routes, routeOf(&t.Routes[i]))
 	}
 	slices.SortFunc(out.Routes, func(a, b estate.Route) int {
 		return cmp.Or(cmp.Compare(a.DestinationCidrBlock, b.DestinationCidrBlock), cmp.Compare(a.DestinationIpv6CidrBlock, b.DestinationIpv6CidrBlock),
-			cmp.Compare(a.GatewayId, b.GatewayId), cmp.Compare(a.NatGatewayId, b.NatGatewayId))
+			cmp.Compare(a.DestinationPrefixListId, b.DestinationPrefixListId))
 	})
 	for _, a := range t.Associations {
 		if awssdk.ToBool(a.Main) {
@@ -132,6 +130,36 @@ func (r *reader) routeTable(t *ec2types.RouteTable) *estate.RouteTable {
 		}
 	}
 	slices.Sort(out.SubnetIds)
+	return out
+}
+
+// routeOf returns a route. One that leads nowhere is a route all the same: it
+// takes what a wider one would carry.
+func routeOf(route *ec2types.Route) estate.Route {
+	out := estate.Route{
+		DestinationCidrBlock:        text(route.DestinationCidrBlock),
+		DestinationIpv6CidrBlock:    text(route.DestinationIpv6CidrBlock),
+		DestinationPrefixListId:     text(route.DestinationPrefixListId),
+		GatewayId:                   text(route.GatewayId),
+		NatGatewayId:                text(route.NatGatewayId),
+		EgressOnlyInternetGatewayId: text(route.EgressOnlyInternetGatewayId),
+		TransitGatewayId:            text(route.TransitGatewayId),
+		VpcPeeringConnectionId:      text(route.VpcPeeringConnectionId),
+		NetworkInterfaceId:          text(route.NetworkInterfaceId),
+		InstanceId:                  text(route.InstanceId),
+		CarrierGatewayId:            text(route.CarrierGatewayId),
+		LocalGatewayId:              text(route.LocalGatewayId),
+		CoreNetworkArn:              text(route.CoreNetworkArn),
+		Blackhole:                   route.State == ec2types.RouteStateBlackhole,
+	}
+	if strings.HasPrefix(out.GatewayId, "vpce-") {
+		out.GatewayId, out.VpcEndpointId = "", out.GatewayId
+	}
+	// EC2 names both of an instance; the interface says more.
+	if out.NetworkInterfaceId != "" {
+		out.InstanceId = ""
+	}
+	out.Internet = strings.HasPrefix(out.GatewayId, "igw-") && !out.Blackhole
 	return out
 }
 
@@ -180,24 +208,31 @@ func compareBool(a, b bool) int {
 }
 
 func (r *reader) readSecurityGroups(ctx context.Context) {
-	var groups []*estate.SecurityGroup
-	err := pages(ctx, ec2.NewDescribeSecurityGroupsPaginator(r.sdk.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeSecurityGroupsOutput) {
-		for i := range p.SecurityGroups {
-			g := &p.SecurityGroups[i]
-			groups = append(groups, &estate.SecurityGroup{
-				AWS:                  estate.AWS{Arn: r.arn("ec2", "security-group/"+text(g.GroupId)), Tags: ec2Tags(g.Tags)},
-				GroupId:              text(g.GroupId),
-				GroupName:            text(g.GroupName),
-				VpcId:                text(g.VpcId),
-				SecurityGroupIngress: estate.Known(securityGroupRules(g.IpPermissions)),
-				SecurityGroupEgress:  estate.Known(securityGroupRules(g.IpPermissionsEgress)),
-			})
-		}
-	})
-	if err != nil {
-		r.fail(err, estate.SecurityGroups.Kind)
+	groups := r.listSecurityGroups(ctx)
+	if groups.err != nil {
+		r.fail(groups.err, estate.SecurityGroups.Kind)
 	}
-	put(r, estate.SecurityGroups, groups)
+	put(r, estate.SecurityGroups, slices.Clone(groups.items))
+}
+
+// listSecurityGroups reads the security groups, which prefix lists need too.
+func (r *reader) listSecurityGroups(ctx context.Context) listed[*estate.SecurityGroup] {
+	return r.securityGroups.get(func() (out listed[*estate.SecurityGroup]) {
+		out.err = pages(ctx, ec2.NewDescribeSecurityGroupsPaginator(r.sdk.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: &ec2Page}), func(p *ec2.DescribeSecurityGroupsOutput) {
+			for i := range p.SecurityGroups {
+				g := &p.SecurityGroups[i]
+				out.items = append(out.items, &estate.SecurityGroup{
+					AWS:                  estate.AWS{Arn: r.arn("ec2", "security-group/"+text(g.GroupId)), Tags: ec2Tags(g.Tags)},
+					GroupId:              text(g.GroupId),
+					GroupName:            text(g.GroupName),
+					VpcId:                text(g.VpcId),
+					SecurityGroupIngress: estate.Known(securityGroupRules(g.IpPermissions)),
+					SecurityGroupEgress:  estate.Known(securityGroupRules(g.IpPermissionsEgress)),
+				})
+			}
+		})
+		return out
+	})
 }
 
 // securityGroupRules makes one rule of every peer of every permission.

@@ -13,6 +13,10 @@ var reviewCalls = []Call{
 	{"CloudFront", "GetDistributionConfig", "cloudfront:GetDistributionConfig", kindsOf("Distribution")},
 
 	{"EC2", "DescribeManagedPrefixLists", "ec2:DescribeManagedPrefixLists", kindsOf("PrefixList")},
+	{"EC2", "GetManagedPrefixListEntries", "ec2:GetManagedPrefixListEntries", kindsOf("PrefixList")},
+	{"EC2", "DescribeVpcEndpoints", "ec2:DescribeVpcEndpoints", kindsOf("VPCEndpoint")},
+	{"EC2", "DescribeVpcPeeringConnections", "ec2:DescribeVpcPeeringConnections", kindsOf("VPCPeeringConnection")},
+	{"EC2", "DescribeNetworkInterfaces", "ec2:DescribeNetworkInterfaces", kindsOf("NetworkInterface")},
 	{"EC2", "DescribeFlowLogs", "ec2:DescribeFlowLogs", kindsOf("FlowLog")},
 
 	{"S3", "GetBucketVersioning", "s3:GetBucketVersioning", kindsOf("Bucket")},

@@ -24,6 +24,9 @@ func (r *reader) reviewParts() []part {
 	in := " in " + r.region
 	return []part{
 		{"prefix lists" + in, r.readPrefixLists},
+		{"VPC endpoints" + in, r.readVPCEndpoints},
+		{"VPC peering connections" + in, r.readPeerings},
+		{"network interfaces" + in, r.readInterfaces},
 		{"flow logs" + in, r.readFlowLogs},
 		{"alarms" + in, r.readAlarms},
 		{"topics" + in, r.readTopics},

@@ -22,6 +22,16 @@ const maxText = 256 << 10
 type Addon struct {
 	EnableNetworkPolicy           estate.Optional[bool]
 	PodSecurityGroupEnforcingMode estate.Optional[string]
+	NetworkPolicyEnforcingMode    estate.Optional[string]
+	EnablePodENI                  estate.Optional[bool]
+	ExternalSNAT                  estate.Optional[bool]
+}
+
+// Apply writes the facts to the add-on that they are of.
+func (a Addon) Apply(to *estate.Addon) {
+	to.EnableNetworkPolicy = a.EnableNetworkPolicy
+	to.PodSecurityGroupEnforcingMode, to.NetworkPolicyEnforcingMode = a.PodSecurityGroupEnforcingMode, a.NetworkPolicyEnforcingMode
+	to.EnablePodENI, to.ExternalSNAT = a.EnablePodENI, a.ExternalSNAT
 }
 
 // ReadAddon reads the ConfigurationValues of an add-on, which are JSON or YAML.
@@ -40,29 +50,42 @@ func ReadAddon(configurationValues string) (a Addon, ok bool) {
 		return Addon{}, false
 	}
 	ok = true
-	switch mode := config.Env["POD_SECURITY_GROUP_ENFORCING_MODE"].(type) {
-	case nil:
-		a.PodSecurityGroupEnforcingMode = estate.Known("")
-	case string:
-		a.PodSecurityGroupEnforcingMode = estate.Known(mode)
-	default:
-		ok = false
-	}
-	switch on := config.EnableNetworkPolicy.(type) {
-	case nil:
-		a.EnableNetworkPolicy = estate.Known(false)
-	case bool: // of the chart
-		a.EnableNetworkPolicy = estate.Known(on)
-	case string: // of the add-on's schema
-		parsed, err := strconv.ParseBool(on)
-		if err != nil {
-			return a, false
+	mode := func(name string, to *estate.Optional[string]) {
+		switch v := config.Env[name]; v {
+		case nil, "":
+			*to = estate.Known("")
+		case "standard", "strict":
+			*to = estate.Known(v.(string))
+		default: // any text may be a secret
+			ok = false
 		}
-		a.EnableNetworkPolicy = estate.Known(parsed)
-	default:
-		ok = false
 	}
+	mode("POD_SECURITY_GROUP_ENFORCING_MODE", &a.PodSecurityGroupEnforcingMode)
+	mode("NETWORK_POLICY_ENFORCING_MODE", &a.NetworkPolicyEnforcingMode)
+	ok = truth(config.Env["ENABLE_POD_ENI"], &a.EnablePodENI) && ok
+	ok = truth(config.Env["AWS_VPC_K8S_CNI_EXTERNALSNAT"], &a.ExternalSNAT) && ok
+	ok = truth(config.EnableNetworkPolicy, &a.EnableNetworkPolicy) && ok
 	return a, ok
+}
+
+// truth reads a switch: a bool of the chart, or a text of the add-on's schema.
+// What is absent is off.
+func truth(v any, to *estate.Optional[bool]) (ok bool) {
+	switch v := v.(type) {
+	case nil:
+		*to = estate.Known(false)
+	case bool:
+		*to = estate.Known(v)
+	case string:
+		on, err := strconv.ParseBool(v)
+		if err != nil {
+			return false
+		}
+		*to = estate.Known(on)
+	default:
+		return false
+	}
+	return true
 }
 
 // harmless are the transformations that leave a path its first slash.

@@ -18,25 +18,35 @@ func show[T any](t *testing.T, o estate.Optional[T]) string {
 }
 
 func TestReadAddon(t *testing.T) {
+	const defaults = ` "" "" false false`
 	for text, want := range map[string]string{
-		``:                               `false ""`,
-		`{}`:                             `false ""`,
-		`{"enableNetworkPolicy":"true"}`: `true ""`,
-		`{"enableNetworkPolicy":true}`:   `true ""`,
-		"enableNetworkPolicy: 'false'\nenv:\n  POD_SECURITY_GROUP_ENFORCING_MODE: strict\n  OTHER: 1": `false "strict"`,
-		`{"enableNetworkPolicy":"perhaps"}`:                        `null ""`,
-		"{\"enableNetworkPolicy\":\n\ttrue}":                       `true ""`,
-		`{"enableNetworkPolicy":`:                                  `null null`,
-		`{"enableNetworkPolicy":[]}`:                               `null ""`,
-		`{"env":{"POD_SECURITY_GROUP_ENFORCING_MODE":["strict"]}}`: `false null`,
-		`[]`:                         `null null`,
-		strings.Repeat("#", 300<<10): `null null`,
+		``:                               `false` + defaults,
+		`{}`:                             `false` + defaults,
+		`{"enableNetworkPolicy":"true"}`: `true` + defaults,
+		`{"enableNetworkPolicy":true}`:   `true` + defaults,
+		"enableNetworkPolicy: 'false'\nenv:\n  POD_SECURITY_GROUP_ENFORCING_MODE: strict\n  OTHER: 1":                      `false "strict" "" false false`,
+		`{"env":{"ENABLE_POD_ENI":"true","AWS_VPC_K8S_CNI_EXTERNALSNAT":true,"NETWORK_POLICY_ENFORCING_MODE":"standard"}}`: `false "" "standard" true true`,
+		`{"enableNetworkPolicy":"perhaps"}`:                              `null` + defaults,
+		"{\"enableNetworkPolicy\":\n\ttrue}":                             `true` + defaults,
+		`{"enableNetworkPolicy":`:                                        `null null null null null`,
+		`{"enableNetworkPolicy":[]}`:                                     `null` + defaults,
+		`{"env":{"POD_SECURITY_GROUP_ENFORCING_MODE":["strict"]}}`:       `false null "" false false`,
+		`{"env":{"NETWORK_POLICY_ENFORCING_MODE":"hunter2"}}`:            `false "" null false false`,
+		`{"env":{"ENABLE_POD_ENI":"hunter2"}}`:                           `false "" "" null false`,
+		`{"env":{"ENABLE_POD_ENI":{},"AWS_VPC_K8S_CNI_EXTERNALSNAT":1}}`: `false "" "" null null`,
+		`[]`:                         `null null null null null`,
+		strings.Repeat("#", 300<<10): `null null null null null`,
 	} {
 		a, ok := awsfact.ReadAddon(text)
 		if ok == strings.Contains(want, "null") {
 			t.Errorf("%.60q: understood is %v", text, ok)
 		}
-		if got := show(t, a.EnableNetworkPolicy) + " " + show(t, a.PodSecurityGroupEnforcingMode); got != want {
+		var to estate.Addon
+		a.Apply(&to)
+		got := strings.Join([]string{
+			show(t, to.EnableNetworkPolicy), show(t, to.PodSecurityGroupEnforcingMode), show(t, to.NetworkPolicyEnforcingMode), show(t, to.EnablePodENI), show(t, to.ExternalSNAT),
+		}, " ")
+		if got != want {
 			t.Errorf("%.60q: %s, want %s", text, got, want)
 		}
 	}

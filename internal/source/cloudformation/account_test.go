@@ -83,7 +83,7 @@ func TestWhatAccountResourcesBecome(t *testing.T) {
 			`{"accessPolicies":[{"accessScope":{"namespaces":["n"],"type":"namespace"},"policyArn":"a"}],"clusterName":"c","kubernetesGroups":["g"],"principalArn":"p","type":"STANDARD"}`},
 		{"add-on whose configuration is not kept", `
   R: {Type: AWS::EKS::Addon, Properties: {ClusterName: c, AddonName: vpc-cni, ConfigurationValues: '{"enableNetworkPolicy":"true","env":{"PASSWORD":"hunter2","POD_SECURITY_GROUP_ENFORCING_MODE":"standard"}}'}}`, "Addon",
-			`{"addonName":"vpc-cni","clusterName":"c","enableNetworkPolicy":true,"podSecurityGroupEnforcingMode":"standard"}`},
+			`{"addonName":"vpc-cni","clusterName":"c","enableNetworkPolicy":true,"enablePodENI":false,"externalSNAT":false,"networkPolicyEnforcingMode":"","podSecurityGroupEnforcingMode":"standard"}`},
 		{"pod identity", `
   R: {Type: AWS::EKS::PodIdentityAssociation, Properties: {ClusterName: c, Namespace: n, ServiceAccount: s, RoleArn: !GetAtt Role.Arn}}
   Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}`, "PodIdentityAssociation",

@@ -537,6 +537,7 @@ func TestReadingIsDeterministic(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(preamble + "Resources:\n  V:\n    Type: AWS::EC2::Volume\n    Properties: {Encrypted: !If [Unknown, true, false]}\n"))
 	f.Add([]byte(`{"Resources": {"B": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "B"}, "PolicyDocument": {"Statement": [{"Fn::If": []}]}}}}}`))
+	f.Add([]byte(preamble + "Resources:\n  E:\n    Type: AWS::EC2::VPCEndpoint\n    Properties: {VpcId: v, PolicyDocument: {Statement: [!If [Unknown, {}, {}]]}, SubnetIds: !Ref Open}\n  L:\n    Type: AWS::EC2::PrefixList\n    Properties: {Entries: [{Cidr: !Ref Open}, 1]}\n"))
 	paths, _ := filepath.Glob(filepath.Join("..", "..", "..", "examples", "shop", "*", "cloudformation", "*.yaml"))
 	for _, p := range paths {
 		data, err := os.ReadFile(p)

@@ -46,10 +46,11 @@ func readAddon(res *resource) {
 	}
 	if values, known := p.textOr("ConfigurationValues", "").Get(); known {
 		facts, _ := awsfact.ReadAddon(values)
-		addon.EnableNetworkPolicy, addon.PodSecurityGroupEnforcingMode = facts.EnableNetworkPolicy, facts.PodSecurityGroupEnforcingMode
+		facts.Apply(addon)
 	}
 	put(res, estate.Addons, addon, map[string]string{
 		"enableNetworkPolicy": "ConfigurationValues", "podSecurityGroupEnforcingMode": "ConfigurationValues",
+		"networkPolicyEnforcingMode": "ConfigurationValues", "enablePodENI": "ConfigurationValues", "externalSNAT": "ConfigurationValues",
 	})
 }
 

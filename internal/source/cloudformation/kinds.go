@@ -50,6 +50,8 @@ var readers = map[string]func(*resource){
 	"AWS::EC2::NetworkAclEntry":             foldNetworkAclEntry,
 	"AWS::EC2::SubnetNetworkAclAssociation": foldSubnetNetworkAcl,
 	"AWS::EC2::PrefixList":                  readPrefixList,
+	"AWS::EC2::VPCEndpoint":                 readVPCEndpoint,
+	"AWS::EC2::VPCPeeringConnection":        readPeering,
 	"AWS::EC2::FlowLog":                     readFlowLog,
 
 	"AWS::RDS::DBInstance":              readDBInstance,
@@ -130,6 +132,7 @@ var accountKinds = []estate.Kind{
 	estate.AccessEntries.Kind, estate.Addons.Kind, estate.PodIdentityAssociations.Kind,
 	estate.Users.Kind, estate.Groups.Kind, estate.IAMRoles.Kind, estate.ManagedPolicies.Kind, estate.OIDCProviders.Kind,
 	estate.HostedZones.Kind, estate.ShieldProtections.Kind, estate.PrefixLists.Kind, estate.FlowLogs.Kind,
+	estate.VPCEndpoints.Kind, estate.VPCPeeringConnections.Kind,
 	estate.RegistryScannings.Kind, estate.GuardDutyDetectors.Kind, estate.SecurityHubs.Kind, estate.Analyzers.Kind, estate.ConfigRecorders.Kind,
 	estate.Alarms.Kind, estate.CompositeAlarms.Kind, estate.Topics.Kind, estate.EventRules.Kind, estate.LogGroups.Kind, estate.Trails.Kind,
 }

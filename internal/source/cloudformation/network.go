@@ -58,10 +58,23 @@ func foldRoute(res *resource) {
 	p := res.properties()
 	to := p.ref("RouteTableId")
 	route := estate.Route{
-		DestinationCidrBlock:     p.ref("DestinationCidrBlock"),
-		DestinationIpv6CidrBlock: p.ref("DestinationIpv6CidrBlock"),
-		GatewayId:                p.ref("GatewayId"),
-		NatGatewayId:             p.ref("NatGatewayId"),
+		DestinationCidrBlock:        p.ref("DestinationCidrBlock"),
+		DestinationIpv6CidrBlock:    p.ref("DestinationIpv6CidrBlock"),
+		DestinationPrefixListId:     p.ref("DestinationPrefixListId"),
+		GatewayId:                   p.ref("GatewayId"),
+		NatGatewayId:                p.ref("NatGatewayId"),
+		EgressOnlyInternetGatewayId: p.ref("EgressOnlyInternetGatewayId"),
+		TransitGatewayId:            p.ref("TransitGatewayId"),
+		VpcPeeringConnectionId:      p.ref("VpcPeeringConnectionId"),
+		VpcEndpointId:               p.ref("VpcEndpointId"),
+		NetworkInterfaceId:          p.ref("NetworkInterfaceId"),
+		InstanceId:                  p.ref("InstanceId"),
+		CarrierGatewayId:            p.ref("CarrierGatewayId"),
+		LocalGatewayId:              p.ref("LocalGatewayId"),
+		CoreNetworkArn:              p.ref("CoreNetworkArn"),
+	}
+	if strings.HasPrefix(route.GatewayId, "vpce-") {
+		route.GatewayId, route.VpcEndpointId = "", route.GatewayId
 	}
 	route.Internet = internetGateway(res, route.GatewayId)
 	res.fold(func() {

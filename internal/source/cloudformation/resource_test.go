@@ -71,6 +71,34 @@ func TestWhatResourcesBecome(t *testing.T) {
   D: {Type: AWS::EC2::Route, Properties: {RouteTableId: rtb-elsewhere, DestinationCidrBlock: 0.0.0.0/0}}
   R: {Type: AWS::EC2::RouteTable, Properties: {VpcId: v}}`, "RouteTable",
 			`{"routeTableId":"R","routes":[{"destinationCidrBlock":"0.0.0.0/0","gatewayId":"cfn:t.yaml#G","internet":true},{"destinationCidrBlock":"10.0.0.0/8","gatewayId":"cfn:t.yaml#V"},{"destinationIpv6CidrBlock":"::/0","gatewayId":"${Open}","internet":true}],"vpcId":"v"}`},
+		{"routes to everywhere", `
+  A: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref R, DestinationPrefixListId: pl-1, TransitGatewayId: tgw-1}}
+  B: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref R, DestinationCidrBlock: 10.1.0.0/16, VpcPeeringConnectionId: !Ref P}}
+  C: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref R, DestinationIpv6CidrBlock: '::/0', EgressOnlyInternetGatewayId: eigw-1}}
+  D: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref R, DestinationCidrBlock: 10.2.0.0/16, GatewayId: vpce-1}}
+  E: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref R, DestinationCidrBlock: 10.3.0.0/16, NetworkInterfaceId: eni-1}}
+  P: {Type: AWS::EC2::VPCPeeringConnection, Properties: {VpcId: v, PeerVpcId: w}}
+  R: {Type: AWS::EC2::RouteTable, Properties: {VpcId: v}}`, "RouteTable",
+			`{"routeTableId":"R","routes":[{"destinationPrefixListId":"pl-1","transitGatewayId":"tgw-1"},{"destinationCidrBlock":"10.1.0.0/16","vpcPeeringConnectionId":"cfn:t.yaml#P"},{"destinationIpv6CidrBlock":"::/0","egressOnlyInternetGatewayId":"eigw-1"},{"destinationCidrBlock":"10.2.0.0/16","vpcEndpointId":"vpce-1"},{"destinationCidrBlock":"10.3.0.0/16","networkInterfaceId":"eni-1"}],"vpcId":"v"}`},
+		{"interface endpoint", `
+  G: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: d}}
+  R: {Type: AWS::EC2::VPCEndpoint, Properties: {VpcId: v, VpcEndpointType: Interface, ServiceName: com.amazonaws.eu-west-1.sts, SubnetIds: [s], SecurityGroupIds: [!Ref G, !Ref Open], PrivateDnsEnabled: true}}`, "VPCEndpoint",
+			`{"id":"R","policyDocument":"","privateDnsEnabled":true,"securityGroupIds":["cfn:t.yaml#G","${Open}"],"serviceName":"com.amazonaws.eu-west-1.sts","subnetIds":["s"],"vpcEndpointType":"Interface","vpcId":"v"}`},
+		{"gateway endpoint with a policy", `
+  R: {Type: AWS::EC2::VPCEndpoint, Properties: {VpcId: v, ServiceName: s3, RouteTableIds: [r], PolicyDocument: {Statement: [{Effect: Allow, Principal: "*", Action: "s3:GetObject", Resource: "*"}]}}}`, "VPCEndpoint",
+			`{"id":"R","policyDocument":"{\"Statement\":[{\"Action\":\"s3:GetObject\",\"Effect\":\"Allow\",\"Principal\":\"*\",\"Resource\":\"*\"}]}","privateDnsEnabled":false,"routeTableIds":["r"],"serviceName":"s3","vpcEndpointType":"Gateway","vpcId":"v"}`},
+		{"endpoint whose policy may deny", `
+  R: {Type: AWS::EC2::VPCEndpoint, Properties: {VpcId: v, ServiceName: s3, PolicyDocument: !Ref Open}}`, "VPCEndpoint",
+			`{"id":"R","privateDnsEnabled":false,"serviceName":"s3","vpcEndpointType":"Gateway","vpcId":"v"}`},
+		{"peering", `
+  R: {Type: AWS::EC2::VPCPeeringConnection, Properties: {VpcId: v, PeerVpcId: w, PeerOwnerId: "111122223333", PeerRegion: eu-west-2}}`, "VPCPeeringConnection",
+			`{"id":"R","peerOwnerId":"111122223333","peerRegion":"eu-west-2","peerVpcId":"w","vpcId":"v"}`},
+		{"prefix list", `
+  R: {Type: AWS::EC2::PrefixList, Properties: {PrefixListName: office, AddressFamily: IPv4, MaxEntries: 2, Entries: [{Cidr: 192.0.2.0/24, Description: hunter2}, {Cidr: !Ref Open}]}}`, "PrefixList",
+			`{"entries":[{"cidr":"192.0.2.0/24"},{"cidr":"${Open}"}],"prefixListId":"ID","prefixListName":"office"}`},
+		{"prefix list that may be of anything", `
+  R: {Type: AWS::EC2::PrefixList, Properties: {PrefixListName: office, Entries: !Ref Open}}`, "PrefixList",
+			`{"prefixListId":"ID","prefixListName":"office"}`},
 		{"security group without rules lets out", `
   R: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: d}}`, "SecurityGroup",
 			`{"groupId":"ID","groupName":"R","securityGroupEgress":[{"cidrIp":"0.0.0.0/0","fromPort":-1,"ipProtocol":"-1","toPort":-1},{"cidrIpv6":"::/0","fromPort":-1,"ipProtocol":"-1","toPort":-1}],"securityGroupIngress":[]}`},

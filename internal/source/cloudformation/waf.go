@@ -369,15 +369,6 @@ func readShieldProtection(res *resource) {
 	}, nil)
 }
 
-func readPrefixList(res *resource) {
-	p := res.properties()
-	put(res, estate.PrefixLists, &estate.PrefixList{
-		AWS:            res.aws(p.tags("Tags")),
-		PrefixListId:   res.id(),
-		PrefixListName: p.name("PrefixListName"),
-	}, nil)
-}
-
 func readFlowLog(res *resource) {
 	p := res.properties()
 	put(res, estate.FlowLogs, &estate.FlowLog{

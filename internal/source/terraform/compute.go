@@ -177,7 +177,7 @@ func readAddon(res *resource) {
 	}
 	if values, known := res.textOr("configuration_values", "").Get(); known {
 		facts, _ := awsfact.ReadAddon(values)
-		a.EnableNetworkPolicy, a.PodSecurityGroupEnforcingMode = facts.EnableNetworkPolicy, facts.PodSecurityGroupEnforcingMode
+		facts.Apply(a)
 	}
 	put(res, estate.Addons, a)
 }

@@ -53,7 +53,15 @@ var readers = map[string]func(*resource){
 	"aws_network_acl_rule":                foldNetworkAclRule,
 	"aws_network_acl_association":         foldNetworkAclAssociation,
 	"aws_ec2_managed_prefix_list":         readPrefixList,
+	"aws_ec2_managed_prefix_list_entry":   foldPrefixListEntry,
 	"aws_flow_log":                        readFlowLog,
+	"aws_vpc_peering_connection":          readPeering,
+	"aws_vpc_endpoint":                    readVPCEndpoint,
+	"aws_vpc_endpoint_policy":             foldEndpointPolicy,
+
+	"aws_vpc_endpoint_route_table_association":    foldEndpointPart("route_table_id", func(e *estate.VPCEndpoint) *[]string { return &e.RouteTableIds }),
+	"aws_vpc_endpoint_subnet_association":         foldEndpointPart("subnet_id", func(e *estate.VPCEndpoint) *[]string { return &e.SubnetIds }),
+	"aws_vpc_endpoint_security_group_association": foldEndpointPart("security_group_id", func(e *estate.VPCEndpoint) *[]string { return &e.SecurityGroupIds }),
 
 	"aws_db_instance":                   readDBInstance,
 	"aws_rds_cluster":                   readDBCluster,
@@ -153,6 +161,7 @@ var accountKinds = []estate.Kind{
 	estate.AccessEntries.Kind, estate.Addons.Kind, estate.PodIdentityAssociations.Kind, estate.EBSDefaults.Kind,
 	estate.Users.Kind, estate.Groups.Kind, estate.IAMRoles.Kind, estate.ManagedPolicies.Kind, estate.OIDCProviders.Kind,
 	estate.HostedZones.Kind, estate.ShieldProtections.Kind, estate.PrefixLists.Kind, estate.FlowLogs.Kind,
+	estate.VPCEndpoints.Kind, estate.VPCPeeringConnections.Kind,
 	estate.RegistryScannings.Kind, estate.GuardDutyDetectors.Kind, estate.SecurityHubs.Kind, estate.Analyzers.Kind, estate.ConfigRecorders.Kind,
 	estate.Alarms.Kind, estate.CompositeAlarms.Kind, estate.Topics.Kind, estate.EventRules.Kind, estate.LogGroups.Kind, estate.Trails.Kind,
 }

@@ -39,7 +39,7 @@ func readRouteTable(res *resource) {
 	table := &estate.RouteTable{AWS: res.aws(), RouteTableId: res.attr("id"), VpcId: res.ref("vpc_id")}
 	items, known := res.each("route")
 	for _, item := range items {
-		table.Routes = append(table.Routes, res.route(item, "cidr_block", "ipv6_cidr_block"))
+		table.Routes = append(table.Routes, res.route(item, ""))
 	}
 	if !known {
 		table.Routes = append(table.Routes, estate.Route{GatewayId: "${?}"})
@@ -47,12 +47,25 @@ func readRouteTable(res *resource) {
 	put(res, estate.RouteTables, table)
 }
 
-func (res *resource) route(b *block, ipv4, ipv6 string) estate.Route {
+// route reads one route; the names of its destinations begin with prefix.
+func (res *resource) route(b *block, prefix string) estate.Route {
 	r := estate.Route{
-		DestinationCidrBlock:     b.plain(ipv4),
-		DestinationIpv6CidrBlock: b.plain(ipv6),
-		GatewayId:                b.ref("gateway_id"),
-		NatGatewayId:             b.ref("nat_gateway_id"),
+		DestinationCidrBlock:        b.plain(prefix + "cidr_block"),
+		DestinationIpv6CidrBlock:    b.plain(prefix + "ipv6_cidr_block"),
+		DestinationPrefixListId:     b.ref("destination_prefix_list_id"),
+		GatewayId:                   b.ref("gateway_id"),
+		NatGatewayId:                b.ref("nat_gateway_id"),
+		EgressOnlyInternetGatewayId: b.ref("egress_only_gateway_id"),
+		TransitGatewayId:            b.ref("transit_gateway_id"),
+		VpcPeeringConnectionId:      b.ref("vpc_peering_connection_id"),
+		VpcEndpointId:               b.ref("vpc_endpoint_id"),
+		NetworkInterfaceId:          b.ref("network_interface_id"),
+		CarrierGatewayId:            b.ref("carrier_gateway_id"),
+		LocalGatewayId:              b.ref("local_gateway_id"),
+		CoreNetworkArn:              b.ref("core_network_arn"),
+	}
+	if strings.HasPrefix(r.GatewayId, "vpce-") {
+		r.GatewayId, r.VpcEndpointId = "", r.GatewayId
 	}
 	r.Internet = res.reader.isInternetGateway(r.GatewayId)
 	return r
@@ -73,7 +86,7 @@ func (r *reader) isInternetGateway(id string) bool {
 
 func foldRoute(res *resource) {
 	to := res.ref("route_table_id")
-	route := res.route(res.block, "destination_cidr_block", "destination_ipv6_cidr_block")
+	route := res.route(res.block, "destination_")
 	res.fold(func() {
 		if t, ok := target[*estate.RouteTable](res, to); ok {
 			t.Routes = append(t.Routes, route)
@@ -281,10 +294,6 @@ func foldNetworkAclAssociation(res *resource) {
 			a.SubnetIds = append(a.SubnetIds, subnet)
 		}
 	})
-}
-
-func readPrefixList(res *resource) {
-	put(res, estate.PrefixLists, &estate.PrefixList{AWS: res.aws(), PrefixListId: res.attr("id"), PrefixListName: res.name("name")})
 }
 
 func readFlowLog(res *resource) {

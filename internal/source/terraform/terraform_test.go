@@ -25,7 +25,7 @@ aws_launch_template.R: {name: n, id: $open, user_data: hunter2}`, "LaunchTemplat
 			`{"defaultVersion":true,"latestVersion":true,"launchTemplateData":{"blockDeviceMappings":[],"metadataOptions":{"httpEndpoint":"","httpPutResponseHopLimit":0,"httpTokens":""}},"launchTemplateId":"ID","launchTemplateName":"n"}`},
 		{"add-on whose configuration is not kept", `
 aws_eks_addon.R: {cluster_name: c, addon_name: vpc-cni, configuration_values: '{"enableNetworkPolicy":"true","env":{"PASSWORD":"hunter2"}}'}`, "Addon",
-			`{"addonName":"vpc-cni","clusterName":"c","enableNetworkPolicy":true,"podSecurityGroupEnforcingMode":""}`},
+			`{"addonName":"vpc-cni","clusterName":"c","enableNetworkPolicy":true,"enablePodENI":false,"externalSNAT":false,"networkPolicyEnforcingMode":"","podSecurityGroupEnforcingMode":""}`},
 		{"access entry and its policy", `
 aws_eks_access_entry.R: {cluster_name: c, principal_arn: $aws_iam_role.d.arn}
 aws_eks_access_policy_association.p: {cluster_name: c, principal_arn: $aws_iam_role.d.arn, policy_arn: a, access_scope: [{type: namespace, namespaces: [n]}]}
@@ -82,6 +82,35 @@ aws_internet_gateway.g: {id: $open}
 aws_route.a: {route_table_id: $aws_route_table.R.id, destination_cidr_block: 0.0.0.0/0, gateway_id: $aws_internet_gateway.g.id}
 aws_route_table_association.s: {route_table_id: $aws_route_table.R.id, subnet_id: subnet-1}`, "RouteTable",
 			`{"routeTableId":"ID","routes":[{"destinationCidrBlock":"10.0.0.0/8","gatewayId":"vgw-1"},{"destinationCidrBlock":"0.0.0.0/0","gatewayId":"TF#aws_internet_gateway.g","internet":true}],"subnetIds":["subnet-1"],"vpcId":"v"}`},
+		{"routes to everywhere", `
+aws_route_table.R: {vpc_id: v, id: $open, route: [{ipv6_cidr_block: "::/0", egress_only_gateway_id: eigw-1}, {destination_prefix_list_id: pl-1, transit_gateway_id: tgw-1}, {cidr_block: 10.2.0.0/16, vpc_endpoint_id: vpce-1}]}
+aws_vpc_peering_connection.p: {id: $open, vpc_id: v, peer_vpc_id: w}
+aws_route.a: {route_table_id: $aws_route_table.R.id, destination_cidr_block: 10.1.0.0/16, vpc_peering_connection_id: $aws_vpc_peering_connection.p.id}
+aws_route.b: {route_table_id: $aws_route_table.R.id, destination_prefix_list_id: pl-2, gateway_id: vpce-2}`, "RouteTable",
+			`{"routeTableId":"ID","routes":[{"destinationIpv6CidrBlock":"::/0","egressOnlyInternetGatewayId":"eigw-1"},{"destinationPrefixListId":"pl-1","transitGatewayId":"tgw-1"},{"destinationCidrBlock":"10.2.0.0/16","vpcEndpointId":"vpce-1"},{"destinationCidrBlock":"10.1.0.0/16","vpcPeeringConnectionId":"TF#aws_vpc_peering_connection.p"},{"destinationPrefixListId":"pl-2","vpcEndpointId":"vpce-2"}],"vpcId":"v"}`},
+		{"endpoint of several parts", `
+aws_vpc_endpoint.R: {id: $open, vpc_id: v, service_name: com.amazonaws.eu-west-1.sts, vpc_endpoint_type: Interface, private_dns_enabled: true, subnet_ids: [s]}
+aws_vpc_endpoint_subnet_association.s: {vpc_endpoint_id: $aws_vpc_endpoint.R.id, subnet_id: s}
+aws_vpc_endpoint_subnet_association.t: {vpc_endpoint_id: $aws_vpc_endpoint.R.id, subnet_id: t}
+aws_vpc_endpoint_security_group_association.g: {vpc_endpoint_id: $aws_vpc_endpoint.R.id, security_group_id: $aws_security_group.g.id}
+aws_vpc_endpoint_policy.p: {vpc_endpoint_id: $aws_vpc_endpoint.R.id, policy: "{\"Statement\":[]}"}
+aws_security_group.g: {id: $open}`, "VPCEndpoint",
+			`{"id":"ID","policyDocument":"{\"Statement\":[]}","privateDnsEnabled":true,"securityGroupIds":["TF#aws_security_group.g"],"serviceName":"com.amazonaws.eu-west-1.sts","subnetIds":["s","t"],"vpcEndpointType":"Interface","vpcId":"v"}`},
+		{"gateway endpoint", `
+aws_vpc_endpoint.R: {id: $open, vpc_id: v, service_name: s3, route_table_ids: [r]}
+aws_vpc_endpoint_route_table_association.t: {vpc_endpoint_id: $aws_vpc_endpoint.R.id, route_table_id: t}`, "VPCEndpoint",
+			`{"id":"ID","policyDocument":"","privateDnsEnabled":false,"routeTableIds":["r","t"],"serviceName":"s3","vpcEndpointType":"Gateway","vpcId":"v"}`},
+		{"endpoint whose policy may deny", `
+aws_vpc_endpoint.R: {id: $open, vpc_id: v, service_name: s3, policy: $open}`, "VPCEndpoint",
+			`{"id":"ID","privateDnsEnabled":false,"serviceName":"s3","vpcEndpointType":"Gateway","vpcId":"v"}`},
+		{"peering", `
+aws_vpc_peering_connection.R: {id: $open, vpc_id: v, peer_vpc_id: w, peer_owner_id: "111122223333", peer_region: eu-west-2, accept_status: $open}`, "VPCPeeringConnection",
+			`{"id":"ID","peerOwnerId":"111122223333","peerRegion":"eu-west-2","peerVpcId":"w","vpcId":"v"}`},
+		{"prefix list of both ways", `
+aws_ec2_managed_prefix_list.R: {id: $open, name: office, entry: [{cidr: 192.0.2.0/24, description: hunter2}]}
+aws_ec2_managed_prefix_list_entry.a: {prefix_list_id: $aws_ec2_managed_prefix_list.R.id, cidr: 198.51.100.0/24}
+aws_ec2_managed_prefix_list_entry.b: {prefix_list_id: $aws_ec2_managed_prefix_list.R.id, cidr: 192.0.2.0/24}`, "PrefixList",
+			`{"entries":[{"cidr":"192.0.2.0/24"},{"cidr":"198.51.100.0/24"}],"prefixListId":"ID","prefixListName":"office"}`},
 		{"security group of all three ways", `
 aws_security_group.R: {name: g, id: $open, vpc_id: v, egress: [], ingress: [{protocol: tcp, from_port: 443, to_port: 443, cidr_blocks: [10.0.0.0/8], ipv6_cidr_blocks: [], security_groups: $aws_security_group.lb.id, self: true}]}
 aws_security_group.lb: {id: $open}
@@ -256,6 +285,11 @@ aws_lb.a: {name: web, arn: $open}
 aws_lb_listener.b: {load_balancer_arn: $aws_lb.a.arn, protocol: HTTP, port: 80}
 aws_wafv2_web_acl.R: {name: w, rule: [{name: a, priority: 1, statement: [{not_statement: [{statement: [{}]}]}]}]}
 kubectl_manifest.d: {yaml_body: "{}"}`, nil))
+	f.Add(plan(f, `
+aws_vpc_endpoint.a: {id: $open, policy: "{", subnet_ids: $open}
+aws_vpc_endpoint_subnet_association.b: {vpc_endpoint_id: $aws_vpc_endpoint.a.id, subnet_id: s}
+aws_ec2_managed_prefix_list.c: {id: $open, entry: [{cidr: 1}]}
+aws_ec2_managed_prefix_list_entry.d: {prefix_list_id: $aws_ec2_managed_prefix_list.c.id, cidr: $open}`, nil))
 	f.Add([]byte(`{"format_version":"1.0","values":{"root_module":{"resources":[{"type":"aws_security_group","values":{"ingress":[1,{"protocol":6}]}}]}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<20 {

@@ -299,7 +299,8 @@ var passed = map[string][]string{
 		"CreateVolume", "DescribeVolumes", "EnableEbsEncryptionByDefault", "DisableEbsEncryptionByDefault", "GetEbsEncryptionByDefault",
 		"CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DescribeLaunchTemplateVersions",
 		"RunInstances", "DescribeInstances", "CreateTags", "DescribeImages",
-		"DescribeManagedPrefixLists", "CreateFlowLogs", "DescribeFlowLogs",
+		"DescribeManagedPrefixLists", "GetManagedPrefixListEntries", "CreateFlowLogs", "DescribeFlowLogs",
+		"DescribeVpcEndpoints", "DescribeVpcPeeringConnections", "DescribeNetworkInterfaces",
 	},
 	"elbv2": {
 		"CreateLoadBalancer", "DescribeLoadBalancers", "ModifyLoadBalancerAttributes", "DescribeLoadBalancerAttributes",
