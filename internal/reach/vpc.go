@@ -66,12 +66,15 @@ func newVPC(g *trace.Graph) *vpc {
 	return v
 }
 
-// anywhere returns where what has no known subnet may stand.
+// anywhere returns where what has no known subnet may stand: in the VPCs, if any
+// is known, by addresses of the family that pods have.
 func (v *vpc) anywhere() []netip.Prefix {
-	if len(v.networks) > 0 {
-		return v.networks
+	for _, networks := range [][]netip.Prefix{v.networks, privateNetworks} {
+		if own := v.family(networks); len(own) > 0 {
+			return own
+		}
 	}
-	return privateNetworks
+	return nil
 }
 
 // blocks lists the prefixes that rules, subnets and routes name.

@@ -106,11 +106,11 @@ func (x *question) groups(d Direction) (l Layer, asked bool, note string) {
 		switch {
 		case len(l.Rules) > 0:
 			l.Why = l.Rules[0].Name + " " + l.Rules[0].Says
-		case note == "" && !s.partial:
-			l.Why = "the rules of " + x.titles(s.ids) + " together allow it"
-		default:
+		case note != "" || s.partial:
 			l.Why = "what limits its " + d.String() + " is not known"
-			note = "the egress rules of " + l.Of + " are not known, and were taken to let everything out, as those of a new group do"
+			note = cmp.Or(note, "the egress rules of "+l.Of+" are not known, and were taken to let everything out, as those of a new group do")
+		default:
+			l.Why = "the rules of " + x.titles(s.ids) + " together allow it"
 		}
 	case Unknown:
 		l.Why = cmp.Or(doubt, s.why, x.sets[peer.groups].why, "the addresses of "+x.name(x.other(end))+" are not known")

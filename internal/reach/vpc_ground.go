@@ -364,8 +364,14 @@ func (w *ground) nodeNetworks() []netip.Prefix {
 // podPrefixes returns the blocks of a subnet out of which pods get addresses:
 // of one IP family.
 func (w *ground) podPrefixes(subnet int) []netip.Prefix {
+	return w.family(w.subnets[subnet].networks)
+}
+
+// family returns the networks of the IP family that pods have: that of IPv4
+// unless one shows another.
+func (w *ground) family(networks []netip.Prefix) []netip.Prefix {
 	var out []netip.Prefix
-	for _, p := range w.subnets[subnet].networks {
+	for _, p := range networks {
 		if p.Addr().Is4() != w.ipv6 {
 			out = append(out, p)
 		}
