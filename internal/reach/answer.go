@@ -418,7 +418,7 @@ func (n *Network) change(a *Answer, from, to uint32) string {
 		}
 		return fmt.Sprintf("add a rule for %s to spec.%s of %s: %s, %s", direction, direction, l.Rules[0].Name, n.selector(peer), port)
 	}
-	return l.change
+	return n.vpc.change(l, from, to, port)
 }
 
 // selector names a point as a policy would.

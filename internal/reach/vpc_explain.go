@@ -411,3 +411,7 @@ func (x *question) routes() (l Layer, asked bool, note string) {
 	}
 	return l, true, w.note
 }
+
+// change writes the smallest change with which a layer of AWS would allow a
+// connection.
+func (v *vpc) change(l Layer, from, to uint32, port string) string { return l.change }
