@@ -38,6 +38,7 @@ func TestDouble(t *testing.T) {
 		{"no secrets", readNoSecrets},
 		{"cluster by endpoint", readByEndpoint},
 		{"other storage", readOtherStorage},
+		{"ways through the network", readWays},
 		{"identity", readIdentity},
 		{"left out", readLeftOut},
 		{"review", readReview},
@@ -501,7 +502,8 @@ func readIdentity(t *testing.T, d *awsrig.Double) {
 
 	same(t, "access entry", one(t, estate.AccessEntries, e), `{"clusterName":"shop-prod","principalArn":"arn:aws:iam::111122223333:role/orders","kubernetesGroups":["readers"],"type":"STANDARD",
 		"accessPolicies":[{"policyArn":"arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy","accessScope":{"type":"namespace","namespaces":["shop"]}}]}`)
-	same(t, "add-on", one(t, estate.Addons, e), `{"clusterName":"shop-prod","addonName":"vpc-cni","addonVersion":"v1.20.4-eksbuild.1","status":"ACTIVE","enableNetworkPolicy":true,"podSecurityGroupEnforcingMode":"strict"}`)
+	same(t, "add-on", one(t, estate.Addons, e), `{"clusterName":"shop-prod","addonName":"vpc-cni","addonVersion":"v1.20.4-eksbuild.1","status":"ACTIVE","enableNetworkPolicy":true,"podSecurityGroupEnforcingMode":"strict",
+		"enablePodENI":false,"externalSNAT":false,"networkPolicyEnforcingMode":""}`)
 	same(t, "pod identity", one(t, estate.PodIdentityAssociations, e), `{"clusterName":"shop-prod","namespace":"shop","serviceAccount":"orders","roleArn":"arn:aws:iam::111122223333:role/orders"}`)
 
 	repository := one(t, estate.Repositories, e)

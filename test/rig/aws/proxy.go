@@ -300,7 +300,8 @@ var passed = map[string][]string{
 		"CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DescribeLaunchTemplateVersions",
 		"RunInstances", "DescribeInstances", "CreateTags", "DescribeImages",
 		"DescribeManagedPrefixLists", "GetManagedPrefixListEntries", "CreateFlowLogs", "DescribeFlowLogs",
-		"DescribeVpcEndpoints", "DescribeVpcPeeringConnections", "DescribeNetworkInterfaces",
+		"CreateVpcEndpoint", "DescribeVpcEndpoints", "CreateVpcPeeringConnection", "DescribeVpcPeeringConnections", "DescribeNetworkInterfaces",
+		"CreateManagedPrefixList",
 	},
 	"elbv2": {
 		"CreateLoadBalancer", "DescribeLoadBalancers", "ModifyLoadBalancerAttributes", "DescribeLoadBalancerAttributes",
