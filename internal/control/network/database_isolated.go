@@ -1,14 +1,10 @@
 package network
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
-	"maps"
-	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -152,86 +148,11 @@ func name(sg *estate.SecurityGroup) string {
 	return sg.Arn
 }
 
-// An out is a pod that may send to an address, and how.
+// An out is whether a pod may send to any address, and how.
 type out struct {
 	pod   *pod
 	state trace.Ternary
 	how   string
-}
-
-// exits is what policies let pods send to addresses, indexed by network: an
-// estate has many pods and few networks.
-type exits struct {
-	open   map[*pod]out // nothing limits them, or nobody computes it
-	free   []*pod       // those of open that nothing limits
-	vague  []*pod       // those of open that nobody computes
-	blocks []exit
-	known  sync.Map // what found returned, by what it was asked: databases share subnets
-}
-
-// An exit is one network that policies open, with its rules.
-type exit struct {
-	network netip.Prefix
-	rules   []exitRule
-}
-
-type exitRule struct {
-	policy *policy
-	index  int // of the egress rule
-	block  int // of its peer; -1: the rule has no peers
-}
-
-func egressOf(s *control.Subject) *exits {
-	return trace.Derive(s.Graph(), newExits)
-}
-
-func newExits(g *trace.Graph) *exits {
-	f := fabricOf(g)
-	x := &exits{open: map[*pod]out{}}
-	for _, ns := range f.namespaces {
-		for _, p := range ns.pods {
-			o, ok := f.unlimited(p)
-			if !ok {
-				continue
-			}
-			x.open[p] = o
-			if o.state == trace.Yes {
-				x.free = append(x.free, p)
-			} else {
-				x.vague = append(x.vague, p)
-			}
-		}
-	}
-	byNetwork := map[netip.Prefix]int{}
-	for _, p := range f.policies {
-		if !p.applies[egress] || len(p.pods) == 0 {
-			continue
-		}
-		for i, r := range p.object.Spec.Egress {
-			add := func(network netip.Prefix, block int) {
-				n, ok := byNetwork[network]
-				if !ok {
-					n = len(x.blocks)
-					byNetwork[network] = n
-					x.blocks = append(x.blocks, exit{network: network})
-				}
-				x.blocks[n].rules = append(x.blocks[n].rules, exitRule{p, i, block})
-			}
-			if len(r.To) == 0 {
-				add(netip.PrefixFrom(netip.IPv4Unspecified(), 0), -1)
-				add(netip.PrefixFrom(netip.IPv6Unspecified(), 0), -1)
-			}
-			for j, to := range r.To {
-				if to.IPBlock == nil {
-					continue // pods; no database is one
-				}
-				if network, ok := prefix(to.IPBlock.CIDR); ok {
-					add(network, j)
-				}
-			}
-		}
-	}
-	return x
 }
 
 // unlimited says that a pod sends what it likes, or that eksafe cannot tell.
@@ -250,72 +171,4 @@ func (f *fabric) unlimited(p *pod) (out, bool) {
 		return out{p, trace.Unclear, "whether its policies are enforced is not known: " + f.plugin.why}, true
 	}
 	return out{}, false
-}
-
-// reaching returns the pods that may send to the networks at a port, those that
-// certainly may before those that perhaps may, each in the order of namespaces
-// and names. Where the networks are not known, a policy that opens any network
-// may open these.
-func (x *exits) reaching(networks []netip.Prefix, known bool, port int32) iter.Seq[out] {
-	return func(yield func(out) bool) {
-		for _, p := range x.free {
-			if !yield(x.open[p]) {
-				return
-			}
-		}
-		key := fmt.Sprint(known, port, networks)
-		kept, ok := x.known.Load(key)
-		if !ok {
-			kept, _ = x.known.LoadOrStore(key, x.found(networks, known, port))
-		}
-		found := kept.([]out)
-		for _, state := range []trace.Ternary{trace.Yes, trace.Unclear} {
-			for _, o := range found {
-				if o.state == state && !yield(o) {
-					return
-				}
-			}
-		}
-		for _, p := range x.vague {
-			if !yield(x.open[p]) {
-				return
-			}
-		}
-	}
-}
-
-// found returns the pods that rules let out.
-func (x *exits) found(networks []netip.Prefix, known bool, port int32) []out {
-	best := map[*pod]out{}
-	for _, b := range x.blocks {
-		if known && !slices.ContainsFunc(networks, b.network.Overlaps) {
-			continue
-		}
-		for _, r := range b.rules {
-			rule := &r.policy.object.Spec.Egress[r.index]
-			if !allowsTCP(rule.Ports, port) {
-				continue
-			}
-			o := out{state: trace.Yes, how: "NetworkPolicy " + r.policy.String() + " lets it out to every address"}
-			if r.block >= 0 {
-				block := rule.To[r.block].IPBlock
-				o.how = "NetworkPolicy " + r.policy.String() + " lets it out to " + block.CIDR
-				if !known {
-					o.state, o.how = trace.Unclear, "the subnets of the database are not known, and "+o.how
-				} else if !touches(block, networks) {
-					continue
-				}
-			}
-			for _, p := range r.policy.pods {
-				o.pod = p
-				old, ok := best[p]
-				if _, open := x.open[p]; !open && (!ok || old.state != trace.Yes && o.state == trace.Yes || old.state == o.state && o.how < old.how) {
-					best[p] = o
-				}
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(best), func(a, b out) int {
-		return cmp.Or(cmp.Compare(a.pod.namespace.name, b.pod.namespace.name), a.pod.ref.Compare(b.pod.ref))
-	})
 }
