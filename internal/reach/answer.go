@@ -98,6 +98,8 @@ type Layer struct {
 	// Rules are those that decide: for an allowance all that allow it, for a
 	// denial the one that denies or those that isolate.
 	Rules []Rule
+
+	change string // the smallest that would allow, of a layer of AWS that denies
 }
 
 // A Rule is where a decision is written.

@@ -45,12 +45,12 @@ type meshLayer struct {
 // class of sources, and of plaintext from each ground.
 type meshRow struct{ usual, plain []atomic.Uint64 }
 
-// known marks a remembered pair, so that two empty sets are told from nothing.
-const known = 1 << 63
+// remembered marks a remembered pair, so that two empty sets are told from nothing.
+const remembered = 1 << 63
 
-func pack(sure, open portsID) uint64 { return known | uint64(sure)<<32 | uint64(open) }
+func pack(sure, open portsID) uint64 { return remembered | uint64(sure)<<32 | uint64(open) }
 
-func unpack(v uint64) (sure, open portsID) { return portsID(v &^ known >> 32), portsID(uint32(v)) }
+func unpack(v uint64) (sure, open portsID) { return portsID(v &^ remembered >> 32), portsID(uint32(v)) }
 
 // hbone is where ztunnel receives what it carries for the pods of an ambient
 // mesh. Source: Istio's page on ambient mode and NetworkPolicy.

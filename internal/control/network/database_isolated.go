@@ -1,17 +1,14 @@
 package network
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
-	"maps"
-	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/reach"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
@@ -26,60 +23,109 @@ var databaseIsolated = &control.Control{
 		Needs(policyKinds...).
 		Needs(estate.Workloads.Kind, estate.SecurityGroupPolicies.Kind, estate.ConfigMaps.Kind).
 		Helped(slices.Concat(doorDetails, nodeKinds)...).
-		Helped(estate.ServiceAccounts.Kind, estate.Namespaces.Kind, estate.Nodes.Kind, estate.Addons.Kind),
+		Helped(estate.ServiceAccounts.Kind, estate.Namespaces.Kind, estate.Nodes.Kind, estate.Addons.Kind).
+		Helped(estate.VPCs.Kind, estate.NetworkAcls.Kind, estate.RouteTables.Kind, estate.PrefixLists.Kind),
 }
 
-// An admission says whether a security group lets a class of pods in.
-type admission struct {
-	state trace.Ternary
-	how   string
-}
-
-// judgeIsolated looks for a pod that is no client and that no layer stops. The
-// layers are asked from the coarse to the fine: security groups divide pods
-// into few classes, policies divide within them.
+// judgeIsolated looks for a pod that is no client and that no layer stops.
 func judgeIsolated(s *control.Subject, d *door) {
-	w := groundOf(s)
-	pods := classesOf(s)
-	admitted := map[*class]admission{}
-	for _, c := range pods.list {
-		if adm := d.admits(w, c); adm.state != trace.No {
-			admitted[c] = adm
-		}
-	}
-	if len(admitted) == 0 {
+	f, n := fabricOf(s.Graph()), reach.Of(s.Graph())
+	to := n.Endpoint(d.place.Subject)
+	if to == nil {
+		s.Unknownf("where %s stands is not known", d.name)
 		return
 	}
-	networks, located := d.networks(w)
+	// A port that is not known may be any.
+	ports := reach.PortsOf(reach.TCP, 0, lastPort)
+	if d.port > 0 {
+		ports = reach.PortsOf(reach.TCP, int(d.port), int(d.port))
+	}
 	gap := ""
-	for x := range egressOf(s).reaching(networks, located, d.port) {
-		adm, ok := admitted[pods.of[x.pod]]
-		if !ok || d.owners[x.pod.workload] || ofPlatform(s, x.pod.namespace.name) {
+	for x, other := range f.sources(n, to, ports) {
+		p := f.pods[x.Workload]
+		if p == nil || p.platform || d.owners[x.Workload] || ofPlatform(s, x.Namespace) {
 			continue
 		}
 		var why string
 		switch {
-		case adm.state != trace.Yes:
-			why = adm.how
-		case x.state != trace.Yes:
-			why = x.how
-		case secretPeer(x.pod.workload):
+		case other != "":
+			why = "reachability by " + other + " is not computed"
+		case x.Verdict == reach.Unknown:
+			a := n.Ask(x.Endpoint, to, x.Protocol, x.Port)
+			l, _ := a.Decisive()
+			why = l.Why
+		case f.doubtful(p):
+			why = "whether its policies are enforced is not known: " + f.plugin.why
+		case secretPeer(x.Workload):
 			why = "it may be a client, as its settings come from a Secret; name the host of the database in a variable or a ConfigMap"
 		case len(d.owners) == 0:
 			why = "no client of it is known, so that its owner cannot be told from others"
 		default:
-			s.Failf(d.groupsAt, "%s is no client of it and reaches it: %s, and %s", x.pod, adm.how, x.how)
+			s.Failf(d.groupsAt, "%s is no client of it and reaches it: %s", p, f.chain(n.Ask(x.Endpoint, to, x.Protocol, x.Port), p))
 			return
 		}
 		if gap == "" {
-			gap = fmt.Sprintf("whether %s reaches %s is not decided: %s", x.pod, d.name, why)
-		} else if x.state != trace.Yes {
-			break // proofs come before doubts: nothing but doubts is left
+			gap = fmt.Sprintf("whether %s reaches %s is not decided: %s", p, d.name, why)
 		}
 	}
 	if gap != "" {
 		s.Unknownf("%s", gap)
 	}
+}
+
+// sources returns the workloads that may reach a door, with the policy of an API
+// whose rules the network does not compute, if one may decide. Such a policy, and
+// one that nothing enforces, is taken to limit nothing.
+func (f *fabric) sources(n *reach.Network, to *reach.Endpoint, ports reach.Ports) iter.Seq2[reach.Source, string] {
+	return func(yield func(reach.Source, string) bool) {
+		limited := map[*estate.Workload]reach.Source{}
+		all := n.Reaching(to, ports)
+		wide := f.plugin.state == trace.No || len(f.calico.policies) > 0 || len(f.admin.cilium) > 0 || len(f.admin.cluster) > 0
+		if wide {
+			for x := range all {
+				limited[x.Workload] = x
+			}
+			all = n.ReachingByAWS(to, ports)
+		}
+		for x := range all {
+			p, other := f.pods[x.Workload], ""
+			if p != nil && !p.host {
+				other = f.others(p, egress)
+			}
+			if known, ok := limited[x.Workload]; ok {
+				x = known
+			} else if wide && other == "" && f.plugin.state != trace.No {
+				continue
+			}
+			if !yield(x, other) {
+				return
+			}
+		}
+	}
+}
+
+// lastPort is the highest port there is.
+const lastPort = 65535
+
+// doubtful reports whether policies limit what a pod sends, and nobody can say
+// whether anything enforces them.
+func (f *fabric) doubtful(p *pod) bool {
+	limited := slices.ContainsFunc(p.policies, func(np *policy) bool { return np.applies[egress] })
+	return limited && !p.host && f.plugin.state == trace.Unclear
+}
+
+// chain writes the rules by which a pod gets through.
+func (f *fabric) chain(a *reach.Answer, p *pod) string {
+	var whys []string
+	for _, l := range a.Layers {
+		switch {
+		case l.Kind == reach.EgressPolicies && f.plugin.state == trace.No && !p.host:
+			whys = append(whys, "nothing enforces its policies")
+		case l.Kind == reach.EgressPolicies || len(l.Rules) > 0:
+			whys = append(whys, l.Why)
+		}
+	}
+	return strings.Join(whys, "; ")
 }
 
 // secretPeer reports whether a Secret may name what a workload connects to.
@@ -95,51 +141,6 @@ func secretPeer(w *estate.Workload) bool {
 	})
 }
 
-// admits says whether the security groups of the door let the class in.
-func (d *door) admits(w *ground, c *class) admission {
-	groups, why := d.rules(w)
-	if why != "" {
-		return admission{how: why}
-	}
-	gap := ""
-	for _, sg := range groups {
-		for _, r := range sg.SecurityGroupIngress.Or(nil) {
-			if !tcp(r, d.port) {
-				continue
-			}
-			if r.SourceSecurityGroupId != "" {
-				if slices.ContainsFunc(c.groups, func(id string) bool { return w.same(id, r.SourceSecurityGroupId) }) {
-					who := "that of the pod"
-					if c.node {
-						who = "that of every node"
-					}
-					return admission{trace.Yes, fmt.Sprintf("%s admits %s, %s", short(name(sg)), short(r.SourceSecurityGroupId), who)}
-				}
-				if c.node && !w.known {
-					gap = w.why
-				}
-				continue
-			}
-			block, ok := prefix(r.CidrIp + r.CidrIpv6)
-			switch {
-			case !ok:
-				gap = "a rule of " + short(name(sg)) + " names what is not known"
-			case worldwide(block), slices.ContainsFunc(w.podNetworks, block.Overlaps):
-				return admission{trace.Yes, fmt.Sprintf("%s admits %s, where the pods stand", short(name(sg)), block)}
-			case !w.known || len(w.podNetworks) == 0:
-				gap = "the subnets of the pods are not known"
-				if w.why != "" {
-					gap = w.why
-				}
-			}
-		}
-	}
-	if gap != "" {
-		return admission{how: gap}
-	}
-	return admission{state: trace.No}
-}
-
 func name(sg *estate.SecurityGroup) string {
 	if sg.GroupId != "" {
 		return sg.GroupId
@@ -147,86 +148,11 @@ func name(sg *estate.SecurityGroup) string {
 	return sg.Arn
 }
 
-// An out is a pod that may send to an address, and how.
+// An out is whether a pod may send to any address, and how.
 type out struct {
 	pod   *pod
 	state trace.Ternary
 	how   string
-}
-
-// exits is what policies let pods send to addresses, indexed by network: an
-// estate has many pods and few networks.
-type exits struct {
-	open   map[*pod]out // nothing limits them, or nobody computes it
-	free   []*pod       // those of open that nothing limits
-	vague  []*pod       // those of open that nobody computes
-	blocks []exit
-	known  sync.Map // what found returned, by what it was asked: databases share subnets
-}
-
-// An exit is one network that policies open, with its rules.
-type exit struct {
-	network netip.Prefix
-	rules   []exitRule
-}
-
-type exitRule struct {
-	policy *policy
-	index  int // of the egress rule
-	block  int // of its peer; -1: the rule has no peers
-}
-
-func egressOf(s *control.Subject) *exits {
-	return trace.Derive(s.Graph(), newExits)
-}
-
-func newExits(g *trace.Graph) *exits {
-	f := fabricOf(g)
-	x := &exits{open: map[*pod]out{}}
-	for _, ns := range f.namespaces {
-		for _, p := range ns.pods {
-			o, ok := f.unlimited(p)
-			if !ok {
-				continue
-			}
-			x.open[p] = o
-			if o.state == trace.Yes {
-				x.free = append(x.free, p)
-			} else {
-				x.vague = append(x.vague, p)
-			}
-		}
-	}
-	byNetwork := map[netip.Prefix]int{}
-	for _, p := range f.policies {
-		if !p.applies[egress] || len(p.pods) == 0 {
-			continue
-		}
-		for i, r := range p.object.Spec.Egress {
-			add := func(network netip.Prefix, block int) {
-				n, ok := byNetwork[network]
-				if !ok {
-					n = len(x.blocks)
-					byNetwork[network] = n
-					x.blocks = append(x.blocks, exit{network: network})
-				}
-				x.blocks[n].rules = append(x.blocks[n].rules, exitRule{p, i, block})
-			}
-			if len(r.To) == 0 {
-				add(netip.PrefixFrom(netip.IPv4Unspecified(), 0), -1)
-				add(netip.PrefixFrom(netip.IPv6Unspecified(), 0), -1)
-			}
-			for j, to := range r.To {
-				if to.IPBlock == nil {
-					continue // pods; no database is one
-				}
-				if network, ok := prefix(to.IPBlock.CIDR); ok {
-					add(network, j)
-				}
-			}
-		}
-	}
-	return x
 }
 
 // unlimited says that a pod sends what it likes, or that eksafe cannot tell.
@@ -245,72 +171,4 @@ func (f *fabric) unlimited(p *pod) (out, bool) {
 		return out{p, trace.Unclear, "whether its policies are enforced is not known: " + f.plugin.why}, true
 	}
 	return out{}, false
-}
-
-// reaching returns the pods that may send to the networks at a port, those that
-// certainly may before those that perhaps may, each in the order of namespaces
-// and names. Where the networks are not known, a policy that opens any network
-// may open these.
-func (x *exits) reaching(networks []netip.Prefix, known bool, port int32) iter.Seq[out] {
-	return func(yield func(out) bool) {
-		for _, p := range x.free {
-			if !yield(x.open[p]) {
-				return
-			}
-		}
-		key := fmt.Sprint(known, port, networks)
-		kept, ok := x.known.Load(key)
-		if !ok {
-			kept, _ = x.known.LoadOrStore(key, x.found(networks, known, port))
-		}
-		found := kept.([]out)
-		for _, state := range []trace.Ternary{trace.Yes, trace.Unclear} {
-			for _, o := range found {
-				if o.state == state && !yield(o) {
-					return
-				}
-			}
-		}
-		for _, p := range x.vague {
-			if !yield(x.open[p]) {
-				return
-			}
-		}
-	}
-}
-
-// found returns the pods that rules let out.
-func (x *exits) found(networks []netip.Prefix, known bool, port int32) []out {
-	best := map[*pod]out{}
-	for _, b := range x.blocks {
-		if known && !slices.ContainsFunc(networks, b.network.Overlaps) {
-			continue
-		}
-		for _, r := range b.rules {
-			rule := &r.policy.object.Spec.Egress[r.index]
-			if !allowsTCP(rule.Ports, port) {
-				continue
-			}
-			o := out{state: trace.Yes, how: "NetworkPolicy " + r.policy.String() + " lets it out to every address"}
-			if r.block >= 0 {
-				block := rule.To[r.block].IPBlock
-				o.how = "NetworkPolicy " + r.policy.String() + " lets it out to " + block.CIDR
-				if !known {
-					o.state, o.how = trace.Unclear, "the subnets of the database are not known, and "+o.how
-				} else if !touches(block, networks) {
-					continue
-				}
-			}
-			for _, p := range r.policy.pods {
-				o.pod = p
-				old, ok := best[p]
-				if _, open := x.open[p]; !open && (!ok || old.state != trace.Yes && o.state == trace.Yes || old.state == o.state && o.how < old.how) {
-					best[p] = o
-				}
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(best), func(a, b out) int {
-		return cmp.Or(cmp.Compare(a.pod.namespace.name, b.pod.namespace.name), a.pod.ref.Compare(b.pod.ref))
-	})
 }

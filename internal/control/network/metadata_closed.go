@@ -107,7 +107,7 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 	if m.off == trace.Yes {
 		return
 	}
-	x := egressOf(s)
+	f := fabricOf(s.Graph())
 	var open []string
 	how, gap := "", ""
 	for _, p := range ns.application() {
@@ -118,7 +118,7 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 		if m.kept == trace.Yes {
 			continue
 		}
-		o, ok := x.to(p)
+		o, ok := f.toMetadata(p)
 		switch {
 		case !ok:
 		case o.state == trace.Yes && m.kept == trace.No:
@@ -137,9 +137,9 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 	}
 }
 
-// to says whether a pod may send to the metadata service.
-func (x *exits) to(p *pod) (out, bool) {
-	if o, ok := x.open[p]; ok {
+// toMetadata says whether a pod may send to the metadata service.
+func (f *fabric) toMetadata(p *pod) (out, bool) {
+	if o, ok := f.unlimited(p); ok {
 		return o, true
 	}
 	for _, np := range p.policies {
