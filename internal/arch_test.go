@@ -30,6 +30,8 @@ var layers = []layer{
 	{path: "source/reported", not: []string{"finding"}, why: "sources give facts; what others found is one"},
 	{path: "source/*", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},
 
+	{path: "feed/*", not: []string{"estate", "finding", "config", "platform", "source"}, why: "a feed says what stands in a log; who the principals are is the estate's"},
+
 	{path: "trace", not: []string{"source", "finding"}, why: "an analysis knows the estate, not who read it; trace says how data travels, controls say how it should"},
 	{path: "access", not: []string{"source", "finding"}, why: "access says who can do what; controls say who should"},
 	{path: "control", not: []string{"source"}, why: "a control that knew its source would judge live and files differently"},
