@@ -124,10 +124,20 @@ func Suggest(p *Principal, u *Usage) *Suggestion {
 			s.Notes = append(s.Notes, gap)
 		}
 	}
+	if u.Logs() && u.Accessed == nil && slices.ContainsFunc(p.Policies, func(policy *Policy) bool { return policy.Via == "" && policy.everywhere() }) {
+		s.Notes = append(s.Notes, "of what is granted for every service, those of which no call was seen are gone, although the logs need not show them: "+strings.Join(slices.Sorted(maps.Keys(coarse)), ", "))
+	}
 	if u.Logs() {
 		s.Notes = append(s.Notes, "a call that AWS allows by an action of another name is kept under its own name: try the policy before you use it")
 	}
 	return s
+}
+
+// everywhere reports whether the policy allows something of every service.
+func (p *Policy) everywhere() bool {
+	return p.Document != nil && slices.ContainsFunc(p.Document.Statements, func(s Statement) bool {
+		return !s.Deny && (s.NotActions != nil || slices.ContainsFunc(s.Actions, func(a string) bool { return strings.HasPrefix(a, "*") }))
+	})
 }
 
 func (u *Usage) reduce(policy *Policy) Reduction {

@@ -117,10 +117,10 @@ func (a *app) suggest(ctx context.Context, c *suggestConfig) error {
 				SchemaVersion string `json:"schemaVersion"`
 				Principal     string `json:"principal"`
 				*access.Suggestion
-			}{"eksafe.dev/suggest/v1", who.String(), s})
+			}{"eksafe.dev/suggest/v1", called(e, who), s})
 		})
 	}
-	_, err = io.WriteString(a.Stdout, safe(suggestionText(who, s)))
+	_, err = io.WriteString(a.Stdout, safe(suggestionText(called(e, who), s)))
 	return err
 }
 
@@ -183,17 +183,45 @@ func (a *app) suggestPolicies(ctx context.Context, e *estate.Estate, who access.
 			}
 		}
 	}
-	if err := readTrails(ctx, c.cloudtrail, who.Name, u); err != nil {
+	if err := readTrails(ctx, c.cloudtrail, p, u); err != nil {
 		return nil, err
 	}
 	if u.Accessed == nil && !u.Logs() {
-		return nil, fmt.Errorf("nothing tells what %s uses: read it with --aws, which asks IAM for last accessed services, or name files of CloudTrail with --cloudtrail", who)
+		return nil, fmt.Errorf("nothing tells what %s uses: read it with --aws, which asks IAM for last accessed services, or name files of CloudTrail with --cloudtrail", called(e, who))
 	}
 	return access.Suggest(p, u), nil
 }
 
-// readTrails adds what files of CloudTrail show of a principal.
-func readTrails(ctx context.Context, paths []string, arn string, u *access.Usage) error {
+// called returns what people call a principal.
+func called(e *estate.Estate, who access.Identity) string {
+	switch who.Kind {
+	case access.IAMUser:
+		for _, u := range estate.Users.In(e) {
+			if u.Arn == who.Name {
+				return "user " + u.UserName
+			}
+		}
+	case access.IAMRole:
+		for _, r := range estate.IAMRoles.In(e) {
+			if r.Arn == who.Name {
+				return "role " + r.RoleName
+			}
+		}
+	}
+	return who.String()
+}
+
+// readTrails adds what files of CloudTrail show of a principal. A template's has
+// no ARN yet: there whoever has its name is it.
+func readTrails(ctx context.Context, paths []string, p *access.Principal, u *access.Usage) error {
+	is := func(arn string) bool { return arn == p.Ref.ID }
+	if !strings.HasPrefix(p.Ref.ID, "arn:") {
+		kind := ":role/"
+		if p.UserName != "" {
+			kind = ":user/"
+		}
+		is = func(arn string) bool { return strings.Contains(arn, kind) && estate.ShortName(arn) == p.Ref.Name }
+	}
 	files, err := trailFiles(paths)
 	if err != nil {
 		return err
@@ -208,7 +236,7 @@ func readTrails(ctx context.Context, paths []string, arn string, u *access.Usage
 				if ev.Time.After(u.To) {
 					u.To = ev.Time
 				}
-				if ev.Principal == arn && !ev.Denied {
+				if !ev.Denied && is(ev.Principal) {
 					u.Saw(ev.Service, ev.Name, ev.ID, ev.Time, ev.Data)
 				}
 				return ctx.Err()
@@ -342,7 +370,7 @@ func asked(ev kubeaudit.Event, user string) *access.KubernetesCall {
 	}
 }
 
-func suggestionText(who access.Identity, s *access.Suggestion) string {
+func suggestionText(who string, s *access.Suggestion) string {
 	var b strings.Builder
 	if len(s.Policies) == 0 {
 		fmt.Fprintf(&b, "%s has no policy of its own\n", who)
