@@ -30,6 +30,8 @@ var layers = []layer{
 	{path: "source/reported", not: []string{"finding"}, why: "sources give facts; what others found is one"},
 	{path: "source/*", not: []string{"finding"}, why: "sources give facts; they hold no opinions"},
 
+	{path: "feed/*", not: []string{"estate", "finding", "config", "platform", "source"}, why: "a feed says what stands in a log; who the principals are is the estate's"},
+
 	{path: "trace", not: []string{"source", "finding"}, why: "an analysis knows the estate, not who read it; trace says how data travels, controls say how it should"},
 	{path: "feed/*", not: []string{"source", "finding", "trace", "control"}, why: "a feed reads logs; what they mean is not its business"},
 	{path: "reach", not: []string{"source", "finding"}, why: "reach says who can reach what; controls say who should"},

@@ -52,7 +52,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Document{Statements: []Statement{
+	want := &Document{Version: "2012-10-17", Statements: []Statement{
 		{
 			Sid: "One", Actions: []string{"sts:AssumeRole"},
 			Principals: []Principals{{"AWS", []string{"1", "2"}}, {"Service", []string{"ec2.amazonaws.com"}}},

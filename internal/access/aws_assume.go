@@ -126,7 +126,7 @@ func (a *AWS) foreign(r *role, id string) {
 
 func (a *AWS) assumed(r *role, who Identity, certain Answer) Step {
 	return Step{
-		From: who, To: r.principal.identity(), Technique: "assume-role", How: "takes role " + r.principal.Ref.Name,
+		From: who, To: r.principal.Identity(), Technique: "assume-role", How: "takes role " + r.principal.Ref.Name,
 		Grants: []Grant{r.trusts("its trust policy allows it")}, Certain: certain,
 	}
 }
@@ -154,7 +154,7 @@ func (a *AWS) addAssumed(r *role, p *Principal) {
 	if slices.ContainsFunc(names, func(id string) bool { return view.denied(Request{Action: assumeRole, Resource: id}) }) {
 		return
 	}
-	step := a.assumed(r, p.identity(), No)
+	step := a.assumed(r, p.Identity(), No)
 	if p.Account == r.account {
 		step.Certain = byName
 		if p.UserName == "" {
@@ -344,7 +344,7 @@ func (a *AWS) federate(r *role, s *Statement) {
 				}
 			}
 			a.add(Step{
-				From: Identity{Kind: Anybody, Name: id}, To: r.principal.identity(), Technique: "sign-in",
+				From: Identity{Kind: Anybody, Name: id}, To: r.principal.Identity(), Technique: "sign-in",
 				How: "signs in and takes role " + r.principal.Ref.Name, Grants: []Grant{r.trusts("its trust policy lets the provider in")}, Certain: certain,
 			})
 		}

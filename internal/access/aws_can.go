@@ -118,7 +118,7 @@ func (a *AWS) WhoCan(action, resource string) []Right {
 		if p.Ref.Kind == estate.Groups.Kind || a.unchangeable(p) {
 			continue
 		}
-		who := p.identity()
+		who := p.Identity()
 		if can, grants := a.Can(who, action, resource); can != No {
 			out = append(out, Right{Who: who, Certain: can, Grants: grants})
 		}

@@ -152,8 +152,8 @@ func (a *AWS) Principal(i Identity) (*Principal, bool) {
 	return nil, false
 }
 
-// identity returns the principal as an identity.
-func (p *Principal) identity() Identity {
+// Identity returns the principal as an identity.
+func (p *Principal) Identity() Identity {
 	switch p.Ref.Kind {
 	case estate.Users.Kind:
 		return Identity{Kind: IAMUser, Name: p.Ref.ID}
@@ -367,7 +367,7 @@ func (a *AWS) administer(p *Principal) {
 		is, by = p.administrator(func(action string) *Principal { return a.view(p, action) })
 	}
 	a.mastery[p] = is
-	step := Step{From: p.identity(), To: administrator(p.Account), Technique: "administrator", How: "is an administrator", Certain: is}
+	step := Step{From: p.Identity(), To: administrator(p.Account), Technique: "administrator", How: "is an administrator", Certain: is}
 	if by != nil {
 		step.How = "is an administrator by " + by.String()
 		step.Grants = []Grant{by.grant("everything")}
@@ -379,7 +379,7 @@ func (a *AWS) administer(p *Principal) {
 		return
 	}
 	if r := a.roleByID[p.Ref.ID]; r == nil || !r.linked {
-		a.add(Step{From: administrator(p.Account), To: p.identity(), Technique: "administer", How: "takes the place of " + p.title(), Certain: Yes})
+		a.add(Step{From: administrator(p.Account), To: p.Identity(), Technique: "administer", How: "takes the place of " + p.title(), Certain: Yes})
 	}
 }
 

@@ -1,5 +1,6 @@
-// Package access says who can do what in AWS: it parses IAM policies and
-// answers what principals may do by them. It holds no requirement, and what it
+// Package access says who can do what: it parses IAM policies, answers what
+// principals may do by them, and follows who becomes whom in AWS and, from
+// there, in clusters. It holds no requirement, and what it
 // cannot decide, such as most conditions, is unclear and never a guess.
 package access
 
@@ -23,6 +24,7 @@ const maxDepth = 16
 
 // A Document is an IAM policy.
 type Document struct {
+	Version    string // "" is that of 2008, which knows no variables
 	Statements []Statement
 }
 
@@ -83,7 +85,7 @@ func Parse(text string) (*Document, error) {
 	if len(raw.Statement) == 0 {
 		return nil, errors.New("parsing the policy: it has no statement")
 	}
-	d := &Document{Statements: make([]Statement, 0, len(raw.Statement))}
+	d := &Document{Version: raw.Version, Statements: make([]Statement, 0, len(raw.Statement))}
 	for i, r := range raw.Statement {
 		s, err := r.statement()
 		if err != nil {

@@ -73,6 +73,15 @@ func (c *cluster) masters() Identity {
 	return Identity{Kind: KubernetesGroup, Cluster: c.label, Name: Masters}
 }
 
+// InCluster returns the user or group of this name in a cluster of the estate.
+func (a *AWS) InCluster(c *estate.Cluster, kind IdentityKind, name string) Identity {
+	i := Identity{Kind: kind, Name: name}
+	if len(estate.Clusters.In(a.estate)) > 1 {
+		i.Cluster = c.Name
+	}
+	return i
+}
+
 // modes returns how the cluster lets principals in; both where that is not
 // known, and then unclearly.
 func (c *cluster) modes() (api, configMap Answer) {
@@ -132,7 +141,7 @@ func (a *AWS) creator(c *cluster) {
 // read.
 func (a *AWS) identityOf(arn string) Identity {
 	if p := a.named(canonical(arn), ""); p != nil {
-		return p.identity()
+		return p.Identity()
 	}
 	if strings.Contains(arn, ":user/") {
 		return Identity{Kind: IAMUser, Name: arn}
@@ -279,7 +288,7 @@ func (a *AWS) awsAuth(c *cluster, m *estate.ConfigMap, certain, api Answer) {
 		grants := []Grant{{Subject: estate.ConfigMaps.Ref(m), Origin: &m.Origin, Field: "data.mapAccounts", Says: "aws-auth lets in every principal of the account"}}
 		for _, p := range a.accounts[account] {
 			arn := withoutPath(p.Ref.ID)
-			a.signsIn(c, p.identity(), "aws-auth", arn, nil, grants, nil, entered(p.Ref.ID))
+			a.signsIn(c, p.Identity(), "aws-auth", arn, nil, grants, nil, entered(p.Ref.ID))
 		}
 		if len(a.accounts[account]) == 0 {
 			a.signsIn(c, Identity{Kind: AWSAccount, Name: account}, "aws-auth", "arn:aws:iam::"+account+":*", nil, grants, nil, certain)
@@ -340,7 +349,7 @@ func (a *AWS) letItselfIn(p *Principal, c *cluster) {
 	if open == No {
 		return
 	}
-	step := Step{From: p.identity(), To: c.masters(), Technique: "eks-api"}
+	step := Step{From: p.Identity(), To: c.masters(), Technique: "eks-api"}
 	made, byMade := a.may(p, Request{Action: create}, c.arns()...)
 	policy, byPolicy := a.may(p, Request{Action: associate}, c.entryARNs("")...)
 	if certain := both(open, both(made, policy)); certain != No {
@@ -382,7 +391,7 @@ func (a *AWS) chooseNames(p *Principal, c *cluster, certain Answer, grants []Gra
 				continue
 			}
 			a.add(Step{
-				From: p.identity(), To: Identity{Kind: as.kind, Cluster: c.label, Name: name}, Technique: "eks-api",
+				From: p.Identity(), To: Identity{Kind: as.kind, Cluster: c.label, Name: name}, Technique: "eks-api",
 				How: "writes an access entry of cluster " + c.Name + " as " + strings.ToLower(as.rbac) + " " + name, Grants: grants, Certain: certain,
 			})
 		}
@@ -410,7 +419,7 @@ func (a *AWS) associate(p *Principal, c *cluster) {
 			continue
 		}
 		a.add(Step{
-			From: p.identity(), To: r.principal.identity(), Technique: "pass-role-pods",
+			From: p.Identity(), To: r.principal.Identity(), Technique: "pass-role-pods",
 			How:    "gives " + r.principal.title() + " to pods of cluster " + c.Name + ", if it starts any",
 			Grants: slices.Concat(by, byMade), Certain: Unclear,
 		})

@@ -262,7 +262,7 @@ func (a *AWS) tokens(c *cluster, r *role, s *Statement, issuer string, accounts 
 			continue
 		}
 		step := Step{
-			From: sa.identity(c), To: r.principal.identity(), Technique: "web-identity", How: "takes role " + r.principal.Ref.Name + " with its token",
+			From: sa.identity(c), To: r.principal.Identity(), Technique: "web-identity", How: "takes role " + r.principal.Ref.Name + " with its token",
 			Grants: []Grant{r.trusts("its trust policy lets the service account in")}, Certain: certain,
 		}
 		if annotated := sa.annotations[roleAnnotation]; annotated == r.Arn {
@@ -365,6 +365,6 @@ func (a *AWS) logIn(p *Principal, c *cluster, n node) {
 			}
 		}
 		can, by := a.may(p, Request{Action: way.action}, resources...)
-		a.add(Step{From: p.identity(), To: n.identity(c), Technique: "node-session", How: way.how + "nodes " + n.name, Grants: by, Certain: both(can, way.certain)})
+		a.add(Step{From: p.Identity(), To: n.identity(c), Technique: "node-session", How: way.how + "nodes " + n.name, Grants: by, Certain: both(can, way.certain)})
 	}
 }

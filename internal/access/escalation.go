@@ -101,7 +101,7 @@ func (p *Principal) Escalations() (certain, unclear []Escalation) {
 			}
 			e.Actions, e.By = append(e.Actions, n.action), append(e.By, by)
 		}
-		switch is {
+		switch is = both(is, p.completes(t)); is {
 		case Yes:
 			certain = append(certain, e)
 		case Unclear:
@@ -109,6 +109,20 @@ func (p *Principal) Escalations() (certain, unclear []Escalation) {
 		}
 	}
 	return certain, unclear
+}
+
+// completes says whether the rights of a technique are all that it takes: what a
+// principal gives itself is cut by its boundary, and which versions of a policy
+// there are is not read.
+func (p *Principal) completes(t technique) Answer {
+	out := Yes
+	if t.alone() {
+		out = p.unbounded()
+	}
+	if t.needs[0].action == "iam:SetDefaultPolicyVersion" {
+		out = both(out, Unclear)
+	}
+	return out
 }
 
 // reaches answers whether the principal has a right where a technique needs it,

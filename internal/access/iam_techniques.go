@@ -148,12 +148,9 @@ func (a *AWS) selfMade(p *Principal) {
 		if can == No {
 			continue
 		}
-		if t.needs[0].action == "iam:SetDefaultPolicyVersion" {
-			can = both(can, Unclear) // which versions there are is not read
-		}
 		a.add(Step{
-			From: p.identity(), To: administrator(p.Account), Technique: "own-policy", How: t.step,
-			Grants: grants, Certain: both(can, p.unbounded()),
+			From: p.Identity(), To: administrator(p.Account), Technique: "own-policy", How: t.step,
+			Grants: grants, Certain: both(can, p.completes(t)),
 		})
 	}
 }
@@ -173,7 +170,7 @@ func (a *AWS) steal(p *Principal) {
 		names := other.spellings()
 		try := func(technique, how string, needs ...string) bool {
 			can, grants := a.all(p, names, needs...)
-			a.add(Step{From: p.identity(), To: other.identity(), Technique: technique, How: how + other.title(), Grants: grants, Certain: can})
+			a.add(Step{From: p.Identity(), To: other.Identity(), Technique: technique, How: how + other.title(), Grants: grants, Certain: can})
 			return can == Yes
 		}
 		// A user has two keys at most.
@@ -190,7 +187,7 @@ func (a *AWS) steal(p *Principal) {
 			if !known {
 				can = both(can, Unclear)
 			}
-			a.add(Step{From: p.identity(), To: other.identity(), Technique: "login-profile", How: "gives a password to " + other.title(), Grants: grants, Certain: can})
+			a.add(Step{From: p.Identity(), To: other.Identity(), Technique: "login-profile", How: "gives a password to " + other.title(), Grants: grants, Certain: can})
 		}
 		if known && !console {
 			continue
@@ -204,7 +201,7 @@ func (a *AWS) steal(p *Principal) {
 		if !known || !read {
 			can = both(can, Unclear)
 		}
-		a.add(Step{From: p.identity(), To: other.identity(), Technique: "login-profile", How: "changes the password of " + other.title(), Grants: grants, Certain: can})
+		a.add(Step{From: p.Identity(), To: other.Identity(), Technique: "login-profile", How: "changes the password of " + other.title(), Grants: grants, Certain: can})
 	}
 }
 
@@ -224,7 +221,7 @@ func (a *AWS) rewriteTrusts(p *Principal) {
 		if p.UserName == "" {
 			can = both(can, a.view(p, assumeRole).within(Request{Action: assumeRole, Resource: names[0]}))
 		}
-		a.add(Step{From: p.identity(), To: r.principal.identity(), Technique: "rewrite-trust", How: "lets itself take " + r.principal.title(), Grants: grants, Certain: can})
+		a.add(Step{From: p.Identity(), To: r.principal.Identity(), Technique: "rewrite-trust", How: "lets itself take " + r.principal.title(), Grants: grants, Certain: can})
 	}
 }
 
@@ -263,7 +260,7 @@ func (a *AWS) pass(p *Principal, t passing) {
 			continue
 		}
 		a.add(Step{
-			From: p.identity(), To: r.principal.identity(), Technique: t.id, How: how + " " + r.principal.title(),
+			From: p.Identity(), To: r.principal.Identity(), Technique: t.id, How: how + " " + r.principal.title(),
 			Grants: slices.Concat(by, grants), Certain: both(both(can, use), r.serves(t.service)),
 		})
 	}
@@ -303,14 +300,14 @@ func (a *AWS) join(p *Principal) {
 		if p.Boundary != nil {
 			can = both(can, Unclear) // what it joins is cut by its boundary
 		}
-		a.add(Step{From: p.identity(), To: g.identity(), Technique: "join-group", How: "joins " + g.title(), Grants: grants, Certain: can})
+		a.add(Step{From: p.Identity(), To: g.Identity(), Technique: "join-group", How: "joins " + g.title(), Grants: grants, Certain: can})
 	}
 }
 
 // grow adds the way over another principal that it may both become and give
 // every right.
 func (a *AWS) grow(p *Principal) {
-	for _, i := range slices.Clone(a.out[p.identity()]) {
+	for _, i := range slices.Clone(a.out[p.Identity()]) {
 		s := a.steps[i]
 		other, ok := a.byID[s.To.Name]
 		if !ok || other.Account != p.Account || a.mastery[other] == Yes || s.Technique == "administrator" {
@@ -321,7 +318,7 @@ func (a *AWS) grow(p *Principal) {
 			continue
 		}
 		a.add(Step{
-			From: p.identity(), To: administrator(p.Account), Technique: "grow-principal",
+			From: p.Identity(), To: administrator(p.Account), Technique: "grow-principal",
 			How:    "gives " + other.title() + " every right and " + s.How,
 			Grants: slices.Concat(grants, s.Grants), Certain: both(both(s.Certain, can), other.unbounded()),
 		})
@@ -379,7 +376,7 @@ func (a *AWS) create(p *Principal) {
 				best, how = can, slices.Concat(grants, by)
 			}
 		}
-		a.add(Step{From: p.identity(), To: administrator(p.Account), Technique: "new-principal", How: c.how, Grants: how, Certain: best})
+		a.add(Step{From: p.Identity(), To: administrator(p.Account), Technique: "new-principal", How: c.how, Grants: how, Certain: best})
 	}
 }
 

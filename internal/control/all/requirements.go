@@ -24,7 +24,7 @@ var (
 	guard    = Command{"guard", "reads logs and blocks who attacks", false}
 	probe    = Command{"probe", "proves it from inside of the cluster", false}
 	scan     = Command{"scan", "looks for vulnerabilities of images without a registry", false}
-	suggest  = Command{"who-can suggest", "writes the policy of what is used", false}
+	suggest  = Command{"who-can suggest", "writes the policy of what is used", true}
 )
 
 // Requirements lists all, in the order in which an application is made secure.

@@ -1,12 +1,14 @@
 package identity
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/eksafe/eksafe/internal/access"
 	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/trace"
 )
 
 var adminsFew = &control.Control{
@@ -20,10 +22,14 @@ var adminsFew = &control.Control{
 		estate.Users.Kind, estate.Groups.Kind, estate.IAMRoles.Kind, estate.ManagedPolicies.Kind),
 }
 
-// An administrator is a principal with everything, or perhaps so.
+// An administrator is somebody with everything, or perhaps so.
 type administrator struct {
-	*access.Principal
-	by *access.Policy
+	id    access.Identity
+	who   string
+	place trace.Place
+	names []string // by which eksafe.yaml may name it
+	by    string   // a policy; or how it becomes one, in short
+	how   string   // in full
 	// why says what is not known, where it is not certain.
 	why string
 }
@@ -35,7 +41,7 @@ func judgeAdministrators(s *control.Subject, a *estate.Account) {
 	if len(certain) > limit {
 		var who []string
 		for _, p := range certain {
-			who = append(who, title(p.Principal)+" ("+p.by.String()+")")
+			who = append(who, p.who+" ("+p.by+")")
 		}
 		beside := ""
 		if services > 0 {
@@ -45,11 +51,11 @@ func judgeAdministrators(s *control.Subject, a *estate.Account) {
 	}
 	if len(allowed) > 0 {
 		for _, p := range certain {
-			if !named(allowed, p.Ref.ID, p.Ref.Name) {
-				s.FailAt(placeOf(p.Principal), "%s is an administrator by %s, and people.administrators of eksafe.yaml does not name it", title(p.Principal), p.by)
+			if !named(allowed, p.names...) {
+				s.FailAt(p.place, "%s %s, and people.administrators of eksafe.yaml does not name it", p.who, p.how)
 			}
 		}
-		unclear = slices.DeleteFunc(unclear, func(p administrator) bool { return named(allowed, p.Ref.ID, p.Ref.Name) })
+		unclear = slices.DeleteFunc(unclear, func(p administrator) bool { return named(allowed, p.names...) })
 	}
 	if len(unclear) == 0 || len(allowed) == 0 && len(certain)+len(unclear) <= limit {
 		return
@@ -59,40 +65,51 @@ func judgeAdministrators(s *control.Subject, a *estate.Account) {
 			s.Unknownf("whether %d more principals are administrators is not known", len(unclear)-i)
 			break
 		}
-		s.Unknownf("whether %s is an administrator is not known: %s", title(p.Principal), p.why)
+		s.Unknownf("whether %s is an administrator is not known: %s", p.who, p.why)
 	}
 }
 
-// administrators returns the principals of an account that are administrators,
-// those that may be, and how many roles are that only AWS services take.
+// administrators returns who is or becomes an administrator of an account, who
+// perhaps does, and how many roles are administrators that only AWS services
+// take.
 func administrators(s *control.Subject, account string) (certain, unclear []administrator, services int) {
-	lib := library(s)
+	st := standingOf(s)
+	seen := map[access.Identity]bool{}
 	judge := func(p *access.Principal, trustUnknown string) {
 		is, by := p.Administrator()
+		adm := administrator{id: p.Identity(), who: title(p), place: placeOf(p), names: []string{p.Ref.ID, p.Ref.Name}}
+		if by != nil {
+			adm.by, adm.how = by.String(), "is an administrator by "+by.String()
+		}
 		switch {
 		case is == access.No:
+			return
 		case trustUnknown != "":
-			unclear = append(unclear, administrator{Principal: p, why: trustUnknown})
+			adm.why = trustUnknown
 		case is == access.Yes:
-			certain = append(certain, administrator{Principal: p, by: by})
+			certain = append(certain, adm)
 		case len(p.Gaps) > 0:
-			unclear = append(unclear, administrator{Principal: p, why: p.Gaps[0]})
+			adm.why = p.Gaps[0]
 		case p.Boundary != nil && p.Boundary.Document == nil:
-			unclear = append(unclear, administrator{Principal: p, why: p.Boundary.Why})
+			adm.why = p.Boundary.Why
 		default:
-			unclear = append(unclear, administrator{Principal: p, why: "it depends on a condition of " + by.String()})
+			adm.why = "it depends on a condition of " + by.String()
+		}
+		// What a principal may be by its policies, it may surely become.
+		if seen[adm.id] = is == access.Yes; adm.why != "" {
+			unclear = append(unclear, adm)
 		}
 	}
 	for _, u := range control.All(s, estate.Users) {
-		if u.Origin.Account == account {
-			judge(lib.User(u), "")
+		if p, ok := st.Principal(access.Identity{Kind: access.IAMUser, Name: u.Arn}); ok && u.Origin.Account == account {
+			judge(p, "")
 		}
 	}
 	for _, r := range control.All(s, estate.IAMRoles) {
-		if r.Origin.Account != account || access.ServiceLinked(r) {
+		p, ok := st.Principal(access.Identity{Kind: access.IAMRole, Name: r.Arn})
+		if !ok || r.Origin.Account != account || access.ServiceLinked(r) {
 			continue
 		}
-		p := lib.Role(r)
 		text, known := r.AssumeRolePolicyDocument.Get()
 		trust, err := access.TrustOf(text)
 		switch {
@@ -104,12 +121,56 @@ func administrators(s *control.Subject, account string) (certain, unclear []admi
 			if is, _ := p.Administrator(); is == access.Yes {
 				services++
 			}
+			seen[p.Identity()] = true
 		default:
 			judge(p, "")
 		}
 	}
-	less := func(a, b administrator) int { return byID(a.Principal, b.Principal) }
+	become, maybe := st.becoming(s, account, seen)
+	certain = append(certain, become...)
+	unclear = slices.DeleteFunc(unclear, func(a administrator) bool {
+		return slices.ContainsFunc(become, func(b administrator) bool { return a.id == b.id })
+	})
+	for _, m := range maybe {
+		if !slices.ContainsFunc(unclear, func(a administrator) bool { return a.id == m.id }) {
+			unclear = append(unclear, m)
+		}
+	}
+	less := func(a, b administrator) int {
+		return cmp.Or(cmp.Compare(a.place.Subject.ID, b.place.Subject.ID), cmp.Compare(a.who, b.who))
+	}
 	slices.SortFunc(certain, less)
 	slices.SortFunc(unclear, less)
 	return certain, unclear, services
+}
+
+// becoming returns who becomes an administrator of an account over others,
+// surely and perhaps. Providers of sign-ons are not counted: the roles that
+// their people take are.
+func (st *standing) becoming(s *control.Subject, account string, seen map[access.Identity]bool) (certain, unclear []administrator) {
+	r := st.admins[account]
+	if r == nil {
+		return nil, nil
+	}
+	for _, id := range r.Who(false) {
+		counts := id.Kind == access.IAMUser || id.Kind == access.IAMRole || id.Kind == access.AWSAccount || id == access.Identity{Kind: access.Anybody, Name: access.Everybody}
+		if !counts || seen[id] || onlyServices(s, id) {
+			continue
+		}
+		chain, _ := r.Chain(id)
+		adm := administrator{
+			id: id, who: st.whois(id), place: trace.Place{Subject: s.Ref()}, names: []string{id.Name, estate.ShortName(id.Name)},
+			by: outline(chain), how: "becomes an administrator: " + told(chain),
+		}
+		if p, ok := st.Principal(id); ok {
+			adm.place = placeOf(p)
+		}
+		if chain.Certain() == access.Yes {
+			certain = append(certain, adm)
+			continue
+		}
+		adm.why = "it perhaps " + told(chain)
+		unclear = append(unclear, adm)
+	}
+	return certain, unclear
 }

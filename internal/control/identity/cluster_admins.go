@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eksafe/eksafe/internal/access"
 	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -19,18 +20,27 @@ var clusterAdmins = &control.Control{
 	Serves:   []string{"S28", "S30"},
 	Since:    "0.1.0",
 	Check: control.Each(estate.Clusters, judgeClusterAdmins, estate.AccessEntries.Kind).
-		Helped(estate.ConfigMaps.Kind, estate.ClusterRoleBindings.Kind),
+		Helped(estate.ConfigMaps.Kind, estate.ClusterRoleBindings.Kind, estate.Users.Kind, estate.Groups.Kind, estate.IAMRoles.Kind,
+			estate.ManagedPolicies.Kind, estate.ServiceAccounts.Kind, estate.PodIdentityAssociations.Kind),
 }
 
-const mastersGroup = "system:masters"
+const mastersGroup = access.Masters
 
 // A clusterAdmin is somebody with every right in a cluster, and where it says
 // so.
 type clusterAdmin struct {
 	who   string
 	by    string
+	how   string   // the chain of one that becomes it; "" for one that is
 	names []string // by which eksafe.yaml may name it
 	place trace.Place
+}
+
+func (a clusterAdmin) told(c *estate.Cluster) string {
+	if a.how != "" {
+		return "becomes an administrator of cluster " + c.Name + ": " + a.how
+	}
+	return "is an administrator of cluster " + c.Name + " by " + a.by
 }
 
 func judgeClusterAdmins(s *control.Subject, c *estate.Cluster) {
@@ -47,6 +57,7 @@ func judgeClusterAdmins(s *control.Subject, c *estate.Cluster) {
 		g.awsAuth()
 	}
 	g.bindings()
+	maybe := g.chains()
 	possible := g.creator(mode)
 
 	admins := g.admins()
@@ -62,8 +73,16 @@ func judgeClusterAdmins(s *control.Subject, c *estate.Cluster) {
 	if len(people.ClusterAdmins) > 0 {
 		for _, a := range admins {
 			if !named(people.ClusterAdmins, a.names...) {
-				s.FailAt(a.place, "%s is an administrator of cluster %s by %s, and people.clusterAdmins of eksafe.yaml does not name it", a.who, c.Name, a.by)
+				s.FailAt(a.place, "%s %s, and people.clusterAdmins of eksafe.yaml does not name it", a.who, a.told(c))
 			}
+		}
+	}
+	for i, a := range maybe {
+		if i == maxListed || len(people.ClusterAdmins) == 0 && len(admins) < limit {
+			break
+		}
+		if !named(people.ClusterAdmins, a.names...) {
+			s.Unknownf("whether %s becomes an administrator of cluster %s is not decided: it perhaps %s", a.who, c.Name, a.by)
 		}
 	}
 	if possible && (len(people.ClusterAdmins) > 0 || len(admins) == limit) {
@@ -77,6 +96,7 @@ type gathering struct {
 	cluster *estate.Cluster
 	found   []clusterAdmin
 	groups  map[string][]clusterAdmin // who is in which group of Kubernetes, by IAM
+	bound   []access.Identity         // users and groups that are bound to cluster-admin
 }
 
 func (g *gathering) admins() []clusterAdmin {
@@ -186,26 +206,29 @@ func (g *gathering) bindings() {
 		place := trace.Place{Subject: estate.ClusterRoleBindings.Ref(b), Origin: &b.Origin, Field: "subjects"}
 		by := "ClusterRoleBinding " + b.Object.Name
 		for _, sub := range b.Object.Subjects {
+			if sub.Kind == "User" || sub.Kind == "Group" {
+				g.bound = append(g.bound, standingOf(g.s).InCluster(g.cluster, access.IdentityKind(sub.Kind), sub.Name))
+			}
 			switch {
 			case sub.Kind == "ServiceAccount":
 				name := sub.Namespace + "/" + sub.Name
-				g.bound(clusterAdmin{who: "service account " + name, by: by, names: []string{name}, place: place})
+				g.hold(clusterAdmin{who: "service account " + name, by: by, names: []string{name}, place: place})
 			case ofTheSystem(sub.Kind, sub.Name):
 			case sub.Kind == "Group" && len(g.groups[sub.Name]) > 0:
 				for _, a := range g.groups[sub.Name] {
 					a.by = a.by + " in group " + sub.Name + " and " + by
 					a.names = append(slices.Clone(a.names), sub.Name)
-					g.bound(a)
+					g.hold(a)
 				}
 			default:
-				g.bound(clusterAdmin{who: strings.ToLower(sub.Kind) + " " + sub.Name, by: by, names: []string{sub.Name}, place: place})
+				g.hold(clusterAdmin{who: strings.ToLower(sub.Kind) + " " + sub.Name, by: by, names: []string{sub.Name}, place: place})
 			}
 		}
 	}
 }
 
-// bound notes somebody unless eksafe.yaml names it as the platform itself.
-func (g *gathering) bound(a clusterAdmin) {
+// hold notes somebody unless eksafe.yaml names it as the platform itself.
+func (g *gathering) hold(a clusterAdmin) {
 	if !named(g.s.Config().Platform.Subjects, a.names...) {
 		g.found = append(g.found, a)
 	}
@@ -221,6 +244,49 @@ func ofTheSystem(kind, name string) bool {
 		return name == mastersGroup || name == "system:nodes"
 	}
 	return strings.HasPrefix(name, "system:") && name != "system:anonymous" && !strings.HasPrefix(name, "system:serviceaccount:")
+}
+
+// chains notes who becomes an administrator over AWS: by writing itself an
+// access entry, or by becoming somebody who is one. It returns who perhaps does.
+// Administrators of the account, who can do that too, are counted by admins-few.
+func (g *gathering) chains() (maybe []clusterAdmin) {
+	st := standingOf(g.s)
+	masters := st.InCluster(g.cluster, access.KubernetesGroup, mastersGroup)
+	steps := st.Steps()
+	for _, b := range g.bound {
+		steps = append(slices.Clip(steps), access.Step{From: b, To: masters, Technique: "binding", How: "is bound to cluster-admin", Certain: access.Yes})
+	}
+	reach := access.Reaching(steps, masters, func(s *access.Step) bool { return s.From.Kind != access.Administrator })
+	for _, id := range reach.Who(false) {
+		switch id.Kind {
+		case access.IAMUser, access.IAMRole, access.AWSAccount, access.ServiceAccount:
+		default:
+			if id.Name != access.Everybody {
+				continue
+			}
+		}
+		chain, _ := reach.Chain(id)
+		a := clusterAdmin{who: st.whois(id), by: outline(chain), how: told(chain), names: []string{id.Name, estate.ShortName(id.Name)}, place: trace.Place{Subject: g.s.Ref(), Origin: &g.cluster.Origin}}
+		if id.Kind == access.ServiceAccount {
+			a.names = []string{id.Namespace + "/" + id.Name}
+		}
+		if p, ok := st.Principal(id); ok {
+			a.place = placeOf(p)
+			if is, _ := p.Administrator(); is != access.No {
+				continue // admins-few counts or asks for it
+			}
+		}
+		known := slices.ContainsFunc(g.found, func(f clusterAdmin) bool { return slices.Contains(f.names, a.names[0]) })
+		switch {
+		case known || onlyServices(g.s, id):
+		case chain.Certain() == access.Yes:
+			g.hold(a)
+		default:
+			a.by = told(chain)
+			maybe = append(maybe, a)
+		}
+	}
+	return maybe
 }
 
 // creator counts whoever created the cluster where no access entry shows it:

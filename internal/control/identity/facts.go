@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,5 +76,3 @@ func count(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
-
-func byID(a, b *access.Principal) int { return cmp.Compare(a.Ref.ID, b.Ref.ID) }

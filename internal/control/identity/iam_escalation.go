@@ -46,14 +46,18 @@ func principals(g *trace.Graph) []holder {
 const maxWays = 3
 
 func judgeEscalation(s *control.Subject, h holder) {
-	var p *access.Principal
-	if lib := library(s); h.user != nil {
-		p = lib.User(h.user)
-	} else {
-		p = lib.Role(h.role)
+	st := standingOf(s)
+	p, ok := st.Principal(h.identity())
+	if !ok {
+		return // another source shows the same principal
 	}
 	if is, _ := p.Administrator(); is == access.Yes {
 		s.NotApplicable() // admins-few counts it
+		return
+	}
+	chain, meant, becomes := st.becomes(p)
+	if meant {
+		s.NotApplicable() // admins-few counts whoever takes the role of an administrator
 		return
 	}
 	certain, unclear := p.Escalations()
@@ -69,13 +73,27 @@ func judgeEscalation(s *control.Subject, h holder) {
 		s.Failf("", "%s%s", strings.Join(ways, "; "), more)
 		return
 	}
-	switch {
-	case len(unclear) == 0:
-	case len(p.Gaps) > 0:
-		s.Unknownf("what %s may do is not known: %s", title(p), p.Gaps[0])
-	case p.Boundary != nil && p.Boundary.Document == nil:
-		s.Unknownf("what %s may do is not known: %s", title(p), p.Boundary.Why)
-	default:
-		s.Unknownf("whether %s may use %s depends on a condition or a resource of %s, which is not decided", title(p), unclear[0].Chain(), unclear[0].PolicyNames())
+	if becomes && chain.Certain() == access.Yes {
+		s.Failf("", "%s becomes an administrator: %s", title(p), told(chain))
+		return
 	}
+	switch {
+	case len(p.Gaps) > 0 && (becomes || len(unclear) > 0):
+		s.Unknownf("what %s may do is not known: %s", title(p), p.Gaps[0])
+	case p.Boundary != nil && p.Boundary.Document == nil && (becomes || len(unclear) > 0):
+		s.Unknownf("what %s may do is not known: %s", title(p), p.Boundary.Why)
+	case len(unclear) > 0:
+		s.Unknownf("whether %s may use %s depends on a condition or a resource of %s, which is not decided", title(p), unclear[0].Chain(), unclear[0].PolicyNames())
+	case becomes:
+		s.Unknownf("whether %s becomes an administrator is not decided: %s", title(p), told(chain))
+	}
+}
+
+// identity returns whom the graph of principals knows the holder as.
+func (h holder) identity() access.Identity {
+	kind := access.IAMRole
+	if h.user != nil {
+		kind = access.IAMUser
+	}
+	return access.Identity{Kind: kind, Name: h.place.Subject.ID}
 }
