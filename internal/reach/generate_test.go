@@ -106,7 +106,11 @@ func (g *generator) estate() *estate.Estate {
 		r.Object.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: fmt.Sprint("10.0.2.", i+1)}, {Type: corev1.NodeHostName, Address: "ip-10-0-2-1"}}
 		estate.Nodes.Add(e, r)
 	}
-	for i := range g.IntN(5) {
+	policies := 5
+	if g.crowded {
+		policies = 2 // each rule in doubt doubles the work of the naive evaluation
+	}
+	for i := range g.IntN(policies) {
 		estate.NetworkPolicies.Add(e, g.networkPolicy(i))
 	}
 	for i := range g.IntN(2) {
