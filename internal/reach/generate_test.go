@@ -14,10 +14,22 @@ import (
 
 // A generator makes small estates in which everything that specifications
 // mention happens often. The same seed makes the same estate.
-type generator struct{ *rand.Rand }
+type generator struct {
+	*rand.Rand
+	// In a crowded estate selectors select almost everything, and policies of
+	// administrators share one priority: their rules get in each other's way.
+	crowded bool
+}
 
 func newGenerator(seed uint64) *generator {
-	return &generator{rand.New(rand.NewPCG(seed, 1))}
+	return &generator{rand.New(rand.NewPCG(seed, 1)), seed%10 == 0}
+}
+
+func (g *generator) priority() int32 {
+	if g.crowded {
+		return 5
+	}
+	return int32(g.IntN(3))
 }
 
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
@@ -44,7 +56,7 @@ func (g *generator) labels() map[string]string {
 
 func (g *generator) selector() metav1.LabelSelector {
 	var out metav1.LabelSelector
-	if g.one(3) {
+	if g.one(3) || g.crowded && !g.one(4) {
 		return out
 	}
 	if g.one(2) {
@@ -64,7 +76,7 @@ func (g *generator) selector() metav1.LabelSelector {
 }
 
 func (g *generator) namespaceSelector() metav1.LabelSelector {
-	if g.one(2) {
+	if g.one(2) && !g.crowded {
 		return metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": pick(g, namespaceNames...)}}
 	}
 	return g.selector()
@@ -94,7 +106,11 @@ func (g *generator) estate() *estate.Estate {
 		r.Object.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: fmt.Sprint("10.0.2.", i+1)}, {Type: corev1.NodeHostName, Address: "ip-10-0-2-1"}}
 		estate.Nodes.Add(e, r)
 	}
-	for i := range g.IntN(5) {
+	policies := 5
+	if g.crowded {
+		policies = 2 // each rule in doubt doubles the work of the naive evaluation
+	}
+	for i := range g.IntN(policies) {
 		estate.NetworkPolicies.Add(e, g.networkPolicy(i))
 	}
 	for i := range g.IntN(2) {
@@ -104,7 +120,7 @@ func (g *generator) estate() *estate.Estate {
 		r := &estate.Resource[estate.ClusterNetworkPolicy]{}
 		r.Object.Name = fmt.Sprint("cnp", i)
 		s := &r.Object.Spec
-		s.Tier, s.Priority, s.Subject = pick(g, "Admin", "Baseline"), int32(g.IntN(3)), g.subject()
+		s.Tier, s.Priority, s.Subject = pick(g, "Admin", "Baseline"), g.priority(), g.subject()
 		for range g.IntN(3) {
 			s.Ingress = append(s.Ingress, estate.ClusterPolicyRule{Action: pick(g, "Accept", "Deny", "Pass"), From: g.adminPeers(Ingress, true), Protocols: g.protocols()})
 		}
@@ -129,14 +145,14 @@ func (g *generator) estate() *estate.Estate {
 	if g.one(2) {
 		r := &estate.Resource[estate.AWSClusterNetworkPolicy]{}
 		r.Object.Name = "aws"
-		r.Object.Spec = estate.AWSClusterNetworkPolicySpec{Tier: pick(g, "Admin", "Baseline"), Priority: int32(g.IntN(3)), Subject: g.subject(),
+		r.Object.Spec = estate.AWSClusterNetworkPolicySpec{Tier: pick(g, "Admin", "Baseline"), Priority: g.priority(), Subject: g.subject(),
 			Ingress: rules(Ingress, "Accept", "Pass"), Egress: rules(Egress, "Accept", "Pass")}
 		estate.AWSClusterNetworkPolicies.Add(e, r)
 	}
 	if g.one(2) {
 		r := &estate.Resource[estate.AdminNetworkPolicy]{}
 		r.Object.Name = "anp"
-		r.Object.Spec = estate.AdminNetworkPolicySpec{Priority: int32(g.IntN(3)), Subject: g.subject(),
+		r.Object.Spec = estate.AdminNetworkPolicySpec{Priority: g.priority(), Subject: g.subject(),
 			Ingress: rules(Ingress, "Allow", "Pass"), Egress: rules(Egress, "Allow", "Pass")}
 		estate.AdminNetworkPolicies.Add(e, r)
 	}

@@ -198,7 +198,9 @@ func (n *naive) passes(d Direction, pod, peer, destination *naiveEnd, protocol P
 			}
 			return n.admin(applied, "Baseline", verdicts, func() bool { return true })
 		})
-		sure, open = sure && allowed, open || allowed
+		if sure, open = sure && allowed, open || allowed; !sure && open {
+			break // it is unknown, whatever the other worlds say
+		}
 	}
 	return sure, open
 }
