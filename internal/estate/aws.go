@@ -79,7 +79,11 @@ var (
 	SecurityGroups = awsKind("SecurityGroup", "SecurityGroup", func(r *SecurityGroup) string { return r.GroupName })
 	NetworkAcls    = awsKind("NetworkAcl", "NetworkAcl", func(r *NetworkAcl) string { return r.Id })
 	PrefixLists    = awsKind("PrefixList", "PrefixList", func(r *PrefixList) string { return r.PrefixListName })
+	VPCEndpoints   = awsKind("VPCEndpoint", "VPCEndpoint", func(r *VPCEndpoint) string { return r.Id })
 	FlowLogs       = awsKind("FlowLog", "FlowLog", func(r *FlowLog) string { return r.Id })
+
+	VPCPeeringConnections = awsKind("VPCPeeringConnection", "VPCPeeringConnection", func(r *VPCPeeringConnection) string { return r.Id })
+	NetworkInterfaces     = awsKind("NetworkInterface", "NetworkInterface", func(r *NetworkInterface) string { return r.Id })
 
 	DBInstances              = awsKind("DBInstance", "Database", func(r *DBInstance) string { return r.DBInstanceIdentifier })
 	DBClusters               = awsKind("DBCluster", "Database", func(r *DBCluster) string { return r.DBClusterIdentifier })
@@ -203,6 +207,13 @@ type Addon struct {
 	// of vpc-cni's configuration: strict, standard; known and empty for its
 	// default.
 	PodSecurityGroupEnforcingMode Optional[string] `json:"podSecurityGroupEnforcingMode,omitzero" cfn:"-"`
+	// EnablePodENI, ExternalSNAT and NetworkPolicyEnforcingMode are likewise
+	// ENABLE_POD_ENI, AWS_VPC_K8S_CNI_EXTERNALSNAT and
+	// NETWORK_POLICY_ENFORCING_MODE (standard, strict) of vpc-cni's
+	// configuration; known and false or empty for the default.
+	EnablePodENI               Optional[bool]   `json:"enablePodENI,omitzero" cfn:"-"`
+	ExternalSNAT               Optional[bool]   `json:"externalSNAT,omitzero" cfn:"-"`
+	NetworkPolicyEnforcingMode Optional[string] `json:"networkPolicyEnforcingMode,omitzero" cfn:"-"`
 }
 
 // PodIdentityAssociation is AWS::EKS::PodIdentityAssociation. It gives the

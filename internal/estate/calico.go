@@ -1,6 +1,9 @@
 package estate
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // The types of Calico (crd.projectcalico.org/v1 and projectcalico.org/v3), as
 // far as eksafe judges them.
@@ -93,4 +96,73 @@ type CalicoTier struct {
 type CalicoTierSpec struct {
 	Order         *float64 `json:"order,omitempty"`
 	DefaultAction string   `json:"defaultAction,omitempty"`
+}
+
+// CalicoStagedNetworkPolicy is a StagedNetworkPolicy of a namespace or, without
+// one, a StagedGlobalNetworkPolicy: what its owner thinks of enforcing. It
+// decides nothing.
+type CalicoStagedNetworkPolicy struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              CalicoStagedPolicySpec `json:"spec"`
+}
+
+// CalicoStagedPolicySpec is the specification of a CalicoStagedNetworkPolicy.
+type CalicoStagedPolicySpec struct {
+	StagedAction     string `json:"stagedAction,omitempty"` // Set (also if empty), Delete, Learn, Ignore
+	CalicoPolicySpec `json:",inline"`
+}
+
+// CalicoStagedKubernetesNetworkPolicy is a NetworkPolicy of Kubernetes that its
+// owner thinks of enforcing. It decides nothing.
+type CalicoStagedKubernetesNetworkPolicy struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              CalicoStagedKubernetesPolicySpec `json:"spec"`
+}
+
+// CalicoStagedKubernetesPolicySpec is the specification of a
+// CalicoStagedKubernetesNetworkPolicy.
+type CalicoStagedKubernetesPolicySpec struct {
+	StagedAction                   string `json:"stagedAction,omitempty"`
+	networkingv1.NetworkPolicySpec `json:",inline"`
+}
+
+// CalicoHostEndpoint is a HostEndpoint: an interface of a node that policies
+// apply to.
+type CalicoHostEndpoint struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              CalicoHostEndpointSpec `json:"spec"`
+}
+
+// CalicoHostEndpointSpec is the specification of a CalicoHostEndpoint.
+type CalicoHostEndpointSpec struct {
+	Node          string               `json:"node,omitempty"`
+	InterfaceName string               `json:"interfaceName,omitempty"` // "*": every interface, pods of the node's network included
+	ExpectedIPs   []string             `json:"expectedIPs,omitempty"`
+	Profiles      []string             `json:"profiles,omitempty"`
+	Ports         []CalicoEndpointPort `json:"ports,omitempty"`
+}
+
+// CalicoEndpointPort is a named port of a host.
+type CalicoEndpointPort struct {
+	Name     string `json:"name"`
+	Protocol any    `json:"protocol"` // number or name
+	Port     int32  `json:"port"`
+}
+
+// CalicoProfile is a Profile: rules and labels of the endpoints that name it,
+// behind every tier.
+type CalicoProfile struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              CalicoProfileSpec `json:"spec"`
+}
+
+// CalicoProfileSpec is the specification of a CalicoProfile.
+type CalicoProfileSpec struct {
+	Ingress       []CalicoRule      `json:"ingress,omitempty"`
+	Egress        []CalicoRule      `json:"egress,omitempty"`
+	LabelsToApply map[string]string `json:"labelsToApply,omitempty"`
 }

@@ -87,9 +87,20 @@ var (
 	CalicoGlobalNetworkSets     = kubernetes[CalicoNetworkSet]("CalicoGlobalNetworkSet")
 	CalicoTiers                 = kubernetes[CalicoTier]("CalicoTier")
 
+	CalicoStagedNetworkPolicies           = kubernetes[CalicoStagedNetworkPolicy]("CalicoStagedNetworkPolicy")
+	CalicoStagedGlobalNetworkPolicies     = kubernetes[CalicoStagedNetworkPolicy]("CalicoStagedGlobalNetworkPolicy")
+	CalicoStagedKubernetesNetworkPolicies = kubernetes[CalicoStagedKubernetesNetworkPolicy]("CalicoStagedKubernetesNetworkPolicy")
+	CalicoHostEndpoints                   = kubernetes[CalicoHostEndpoint]("CalicoHostEndpoint")
+	CalicoProfiles                        = kubernetes[CalicoProfile]("CalicoProfile")
+
 	CiliumNetworkPolicies            = kubernetes[CiliumNetworkPolicy]("CiliumNetworkPolicy")
 	CiliumClusterwideNetworkPolicies = kubernetes[CiliumNetworkPolicy]("CiliumClusterwideNetworkPolicy")
-	ClusterNetworkPolicies           = kubernetes[ClusterNetworkPolicy]("ClusterNetworkPolicy")
+
+	AdminNetworkPolicies         = kubernetes[AdminNetworkPolicy]("AdminNetworkPolicy")
+	BaselineAdminNetworkPolicies = kubernetes[AdminNetworkPolicy]("BaselineAdminNetworkPolicy")
+	ClusterNetworkPolicies       = kubernetes[ClusterNetworkPolicy]("ClusterNetworkPolicy")
+	AWSClusterNetworkPolicies    = kubernetes[AWSClusterNetworkPolicy]("AWSClusterNetworkPolicy")
+	ApplicationNetworkPolicies   = kubernetes[ApplicationNetworkPolicy]("ApplicationNetworkPolicy")
 )
 
 func kubernetes[T any](kind Kind) Collection[*Resource[T]] {

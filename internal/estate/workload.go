@@ -29,7 +29,11 @@ type Workload struct {
 	// VolumeClaims are a StatefulSet's claim templates.
 	VolumeClaims []corev1.PersistentVolumeClaim `json:"volumeClaims,omitempty"`
 	Facts        []Fact                         `json:"facts,omitempty"`
-	Pods         []Pod                          `json:"pods,omitempty"`
+	// Pods are those that run. A pod of a file, and one that has ended, is none.
+	Pods []Pod `json:"pods,omitempty"`
+	// Finished is true of a Pod or Job that has ended: it sends and receives
+	// nothing.
+	Finished bool `json:"finished,omitempty"`
 }
 
 // A Pod is a running pod of a workload, as far as paths need it.
@@ -37,11 +41,36 @@ type Pod struct {
 	Name     string `json:"name"`
 	PodIP    string `json:"podIP,omitempty"`
 	NodeName string `json:"nodeName,omitempty"`
+	// PodIPs are all addresses, PodIP included, if there are several: one an IP
+	// family. Addresses returns them in any case.
+	PodIPs []string `json:"podIPs,omitempty"`
+	HostIP string   `json:"hostIP,omitempty"`
+	// Labels are all labels of the pod where they differ from those of the
+	// workload's template, else nil: a label changed by hand takes a pod out of a
+	// policy. The hashes by which controllers know their revisions do not count
+	// and are left out.
+	Labels map[string]string `json:"labels,omitzero"`
 	// Containers are the names of the containers that run, injected sidecars
 	// included.
 	Containers []string `json:"containers,omitempty"`
 	// Digests are those of the images that run, by container: "sha256:…".
 	Digests map[string]string `json:"digests,omitempty"`
+}
+
+// Addresses returns the addresses of the pod.
+func (p *Pod) Addresses() []string {
+	if len(p.PodIPs) == 0 && p.PodIP != "" {
+		return []string{p.PodIP}
+	}
+	return p.PodIPs
+}
+
+// LabelsOf returns the labels of one of the workload's pods.
+func (w *Workload) LabelsOf(p *Pod) map[string]string {
+	if p.Labels != nil {
+		return p.Labels
+	}
+	return w.Template.Labels
 }
 
 // TemplateField returns the path of a field of the pod template within the
@@ -135,6 +164,13 @@ type Fact struct {
 	// enforce network policies: the agent's --enable-network-policy, and the key
 	// enable-network-policy-controller of the ConfigMap amazon-vpc-cni.
 	NetworkPolicy string `json:"networkPolicy,omitempty"`
+
+	// Setting is the value of a setting of the VPC CNI's DaemonSet that decides
+	// over traffic: "true" or "false" of ENABLE_POD_ENI and
+	// AWS_VPC_K8S_CNI_EXTERNALSNAT, "standard" or "strict" of
+	// POD_SECURITY_GROUP_ENFORCING_MODE and NETWORK_POLICY_ENFORCING_MODE. Only
+	// these words are kept.
+	Setting string `json:"setting,omitempty"`
 
 	// Ref is where the value stands instead, for a variable that is set from a
 	// ConfigMap or a Secret: nothing is known of a Secret's value.

@@ -156,17 +156,6 @@ func reduceCalicoPolicy(o *estate.CalicoNetworkPolicy) {
 	}
 }
 
-// reduceClusterPolicy keeps that a rule is limited to some protocols.
-func reduceClusterPolicy(o *estate.ClusterNetworkPolicy) {
-	for _, rules := range [][]estate.ClusterPolicyRule{o.Spec.Ingress, o.Spec.Egress} {
-		for i := range rules {
-			if len(rules[i].Protocols) > 0 {
-				rules[i].Protocols = []map[string]any{{redacted: true}}
-			}
-		}
-	}
-}
-
 // scalar reports whether an untyped field holds a number or a short name.
 func scalar(v any) bool {
 	switch v := v.(type) {

@@ -132,7 +132,7 @@ var resources = []Resource{
 	{estate.CalicoTiers.Kind, "Tier", "tiers", clusterScoped, calico, partial(estate.CalicoTiers, func(o *estate.CalicoTier) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.CiliumNetworkPolicies.Kind, "CiliumNetworkPolicy", "ciliumnetworkpolicies", namespaced, cilium, partial(estate.CiliumNetworkPolicies, func(o *estate.CiliumNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.CiliumClusterwideNetworkPolicies.Kind, "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", clusterScoped, cilium, partial(estate.CiliumClusterwideNetworkPolicies, func(o *estate.CiliumNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
-	{estate.ClusterNetworkPolicies.Kind, "ClusterNetworkPolicy", "clusternetworkpolicies", clusterScoped, networkPolicy, partial(estate.ClusterNetworkPolicies, func(o *estate.ClusterNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceClusterPolicy)},
+	{estate.ClusterNetworkPolicies.Kind, "ClusterNetworkPolicy", "clusternetworkpolicies", clusterScoped, networkPolicy, partial(estate.ClusterNetworkPolicies, func(o *estate.ClusterNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 
 	{estate.PeerAuthentications.Kind, "PeerAuthentication", "peerauthentications", namespaced, istioSecurity, istio(estate.PeerAuthentications, func(o *istiosecurity.PeerAuthentication) *metav1.ObjectMeta { return &o.ObjectMeta }, reducePeerAuthentication)},
 	{estate.AuthorizationPolicies.Kind, "AuthorizationPolicy", "authorizationpolicies", namespaced, istioSecurity, istio(estate.AuthorizationPolicies, func(o *istiosecurity.AuthorizationPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceAuthorizationPolicy)},
