@@ -301,6 +301,10 @@ func roleOf(key string) role {
 	switch {
 	case key == "enable_network_policy" || key == "enable_network_policy_controller":
 		return networkPolicySetting
+	case key == "enable_pod_eni" || key == "aws_vpc_k8s_cni_externalsnat":
+		return cniSwitch
+	case key == "pod_security_group_enforcing_mode" || key == "network_policy_enforcing_mode":
+		return cniMode
 	case contains(key, "skip_verify", "insecure", "reject_unauthorized", "trust_server_certificate") ||
 		ends(key, "verify_server_certificate", "ssl_verify", "tls_verify", "verify_ssl", "verify_tls"):
 		return verification
@@ -406,6 +410,25 @@ func networkPolicySetting(f *facts, p place, _, value string) bool {
 		f.add(p, estate.Fact{NetworkPolicy: strconv.FormatBool(on)})
 	}
 	return ok
+}
+
+// cniSwitch and cniMode read what the VPC CNI is told of traffic. What it would
+// not understand is no fact: it then has its default.
+func cniSwitch(f *facts, p place, _, value string) bool {
+	on, ok := truth(value)
+	if ok {
+		f.add(p, estate.Fact{Setting: strconv.FormatBool(on)})
+	}
+	return ok
+}
+
+func cniMode(f *facts, p place, _, value string) bool {
+	mode := strings.ToLower(value)
+	if mode != "standard" && mode != "strict" {
+		return false
+	}
+	f.add(p, estate.Fact{Setting: mode})
+	return true
 }
 
 func portOf(v string) int32 {

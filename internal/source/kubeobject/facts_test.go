@@ -39,6 +39,9 @@ func short(f estate.Fact) string {
 	if f.NetworkPolicy != "" {
 		out = append(out, "networkPolicy="+f.NetworkPolicy)
 	}
+	if f.Setting != "" {
+		out = append(out, "setting="+f.Setting)
+	}
 	if f.ValueFrom != nil {
 		out = append(out, "from="+f.ValueFrom.Kind+"/"+f.ValueFrom.Name+"/"+f.ValueFrom.Key)
 	}
@@ -63,6 +66,12 @@ func TestValues(t *testing.T) {
 		{"--enable-network-policy", "true", "networkPolicy=true"},
 		{"enable-network-policy-controller", "false", "networkPolicy=false"},
 		{"enable-network-policy-controller", "perhaps", ""},
+		{"ENABLE_POD_ENI", "True", "setting=true"},
+		{"AWS_VPC_K8S_CNI_EXTERNALSNAT", "false", "setting=false"},
+		{"AWS_VPC_K8S_CNI_EXTERNALSNAT", "hunter2", ""},
+		{"POD_SECURITY_GROUP_ENFORCING_MODE", "standard", "setting=standard"},
+		{"NETWORK_POLICY_ENFORCING_MODE", "strict", "setting=strict"},
+		{"NETWORK_POLICY_ENFORCING_MODE", "hunter2", ""},
 		{"DATABASE_URL", "postgresql+psycopg2://u:p@db.example.com/shop", "postgresql://db.example.com"},
 		{"DATABASE_URL", "postgres://u:p@ss/word@db.example.com/shop", "postgres://"},
 		{"DATABASE_URL", "postgres://user/word@db.example.com/shop", "postgres://"},

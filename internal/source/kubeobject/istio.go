@@ -19,7 +19,7 @@ import (
 // istio decodes a kind of Istio. Istio's own decoder passes over unknown
 // fields in silence, so they are looked for by the message's descriptor.
 func istio[T any](c estate.Collection[*estate.Resource[T]], meta func(*T) *metav1.ObjectMeta, reduce func(*T)) func(*input) (*Object, error) {
-	decode := resourceDecoder(c, meta, reduce, false)
+	decode := resourceDecoder(c, meta, reduce, whole)
 	return func(in *input) (*Object, error) {
 		obj, err := decode(in)
 		if err != nil || !in.strict {

@@ -121,9 +121,18 @@ type input struct {
 	flaws      []Flaw
 }
 
-// unmarshal decodes the object into v, which is one of our types when partial
-// is true: such a type lacks fields that the API server knows.
-func (in *input) unmarshal(v any, partial bool) error {
+// A breadth says which fields of the API a type has.
+type breadth int
+
+const (
+	whole         breadth = iota // the API's own type
+	specification                // ours, with every field but those of the status
+	some                         // ours, with the fields that are judged
+)
+
+// unmarshal decodes the object into v. Of a type that lacks fields, only what
+// is certainly none of the API's is a flaw.
+func (in *input) unmarshal(v any, fields breadth) error {
 	if !in.strict {
 		return cleanError(kjson.UnmarshalCaseSensitivePreserveInts(in.data, v))
 	}
@@ -140,7 +149,8 @@ func (in *input) unmarshal(v any, partial bool) error {
 		verb := "unknown field"
 		if strings.HasPrefix(e.Error(), "duplicate") {
 			verb = "duplicate field"
-		} else if partial && !misspelt(reflect.TypeOf(v), path) {
+		} else if fields == some && !misspelt(reflect.TypeOf(v), path) ||
+			fields == specification && (path == "status" || strings.HasPrefix(path, "status.")) {
 			continue
 		}
 		in.flaw(path, verb)
@@ -243,6 +253,9 @@ func typeName(t reflect.Type) string {
 // identify completes the metadata: names are needed, and what kubectl and the
 // API server would fill in is filled in.
 func (in *input) identify(m *metav1.ObjectMeta) error {
+	if in.apiVersion == calicoStore {
+		adoptCalicoMeta(m)
+	}
 	if m.Name == "" {
 		m.Name = m.GenerateName
 	}
@@ -270,19 +283,25 @@ func (in *input) stamp(object any) {
 
 // official decodes a kind of which the estate holds the API's own type.
 func official[T any](c estate.Collection[*estate.Resource[T]], meta func(*T) *metav1.ObjectMeta, reduce func(*T)) func(*input) (*Object, error) {
-	return resourceDecoder(c, meta, reduce, false)
+	return resourceDecoder(c, meta, reduce, whole)
+}
+
+// specified decodes a kind of which the estate holds a type of its own that
+// has the whole specification.
+func specified[T any](c estate.Collection[*estate.Resource[T]], meta func(*T) *metav1.ObjectMeta, reduce func(*T)) func(*input) (*Object, error) {
+	return resourceDecoder(c, meta, reduce, specification)
 }
 
 // partial decodes a kind of which the estate holds a type of its own, which
 // lacks fields that are not judged.
 func partial[T any](c estate.Collection[*estate.Resource[T]], meta func(*T) *metav1.ObjectMeta, reduce func(*T)) func(*input) (*Object, error) {
-	return resourceDecoder(c, meta, reduce, true)
+	return resourceDecoder(c, meta, reduce, some)
 }
 
-func resourceDecoder[T any](c estate.Collection[*estate.Resource[T]], meta func(*T) *metav1.ObjectMeta, reduce func(*T), partial bool) func(*input) (*Object, error) {
+func resourceDecoder[T any](c estate.Collection[*estate.Resource[T]], meta func(*T) *metav1.ObjectMeta, reduce func(*T), fields breadth) func(*input) (*Object, error) {
 	return func(in *input) (*Object, error) {
 		r := &estate.Resource[T]{Origin: in.origin}
-		if err := in.unmarshal(&r.Object, partial); err != nil {
+		if err := in.unmarshal(&r.Object, fields); err != nil {
 			return nil, err
 		}
 		in.stamp(&r.Object)

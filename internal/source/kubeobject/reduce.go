@@ -131,31 +131,6 @@ func reduceListenerRuleConfiguration(o *estate.ListenerRuleConfiguration) {
 	}
 }
 
-// reduceCalicoPolicy drops what is not of the network: headers to match and
-// free annotations of rules.
-func reduceCalicoPolicy(o *estate.CalicoNetworkPolicy) {
-	for _, rules := range [][]estate.CalicoRule{o.Spec.Ingress, o.Spec.Egress} {
-		for i := range rules {
-			r := &rules[i]
-			r.Metadata = nil
-			if r.HTTP != nil {
-				// That the rule is limited to some requests stays visible.
-				r.HTTP = map[string]any{redacted: true}
-			}
-			if !scalar(r.Protocol) {
-				r.Protocol = nil
-			}
-			if !scalar(r.NotProtocol) {
-				r.NotProtocol = nil
-			}
-			for _, end := range []*estate.CalicoEntityRule{&r.Source, &r.Destination} {
-				end.Ports = slices.DeleteFunc(end.Ports, func(p any) bool { return !scalar(p) })
-				end.NotPorts = slices.DeleteFunc(end.NotPorts, func(p any) bool { return !scalar(p) })
-			}
-		}
-	}
-}
-
 // scalar reports whether an untyped field holds a number or a short name.
 func scalar(v any) bool {
 	switch v := v.(type) {

@@ -75,9 +75,11 @@ var (
 	autoMode        = []string{"eks.amazonaws.com/v1"}
 	gatewayAWS      = []string{"gateway.k8s.aws/v1beta1"}
 	vpcResources    = []string{"vpcresources.k8s.aws/v1beta1"}
-	calico          = []string{"projectcalico.org/v3", "crd.projectcalico.org/v1"}
+	calico          = []string{"projectcalico.org/v3", calicoStore}
 	cilium          = []string{"cilium.io/v2"}
-	networkPolicy   = []string{"policy.networking.k8s.io/v1alpha2"}
+	networkPolicy   = []string{"policy.networking.k8s.io/v1beta1", "policy.networking.k8s.io/v1alpha2"}
+	adminPolicy     = []string{"policy.networking.k8s.io/v1alpha1"}
+	awsPolicy       = []string{"networking.k8s.aws/v1alpha1"}
 )
 
 var resources = []Resource{
@@ -130,9 +132,18 @@ var resources = []Resource{
 	{estate.CalicoNetworkSets.Kind, "NetworkSet", "networksets", namespaced, calico, partial(estate.CalicoNetworkSets, func(o *estate.CalicoNetworkSet) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.CalicoGlobalNetworkSets.Kind, "GlobalNetworkSet", "globalnetworksets", clusterScoped, calico, partial(estate.CalicoGlobalNetworkSets, func(o *estate.CalicoNetworkSet) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.CalicoTiers.Kind, "Tier", "tiers", clusterScoped, calico, partial(estate.CalicoTiers, func(o *estate.CalicoTier) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.CalicoStagedNetworkPolicies.Kind, "StagedNetworkPolicy", "stagednetworkpolicies", namespaced, calico, partial(estate.CalicoStagedNetworkPolicies, func(o *estate.CalicoStagedNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceCalicoStaged)},
+	{estate.CalicoStagedGlobalNetworkPolicies.Kind, "StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies", clusterScoped, calico, partial(estate.CalicoStagedGlobalNetworkPolicies, func(o *estate.CalicoStagedNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceCalicoStaged)},
+	{estate.CalicoStagedKubernetesNetworkPolicies.Kind, "StagedKubernetesNetworkPolicy", "stagedkubernetesnetworkpolicies", namespaced, calico, partial(estate.CalicoStagedKubernetesNetworkPolicies, func(o *estate.CalicoStagedKubernetesNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.CalicoHostEndpoints.Kind, "HostEndpoint", "hostendpoints", clusterScoped, calico, partial(estate.CalicoHostEndpoints, func(o *estate.CalicoHostEndpoint) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceCalicoHostEndpoint)},
+	{estate.CalicoProfiles.Kind, "Profile", "profiles", clusterScoped, calico, partial(estate.CalicoProfiles, func(o *estate.CalicoProfile) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceCalicoProfile)},
 	{estate.CiliumNetworkPolicies.Kind, "CiliumNetworkPolicy", "ciliumnetworkpolicies", namespaced, cilium, partial(estate.CiliumNetworkPolicies, func(o *estate.CiliumNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.CiliumClusterwideNetworkPolicies.Kind, "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", clusterScoped, cilium, partial(estate.CiliumClusterwideNetworkPolicies, func(o *estate.CiliumNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
-	{estate.ClusterNetworkPolicies.Kind, "ClusterNetworkPolicy", "clusternetworkpolicies", clusterScoped, networkPolicy, partial(estate.ClusterNetworkPolicies, func(o *estate.ClusterNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.AdminNetworkPolicies.Kind, "AdminNetworkPolicy", "adminnetworkpolicies", clusterScoped, adminPolicy, specified(estate.AdminNetworkPolicies, func(o *estate.AdminNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.BaselineAdminNetworkPolicies.Kind, "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", clusterScoped, adminPolicy, specified(estate.BaselineAdminNetworkPolicies, func(o *estate.AdminNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.ClusterNetworkPolicies.Kind, "ClusterNetworkPolicy", "clusternetworkpolicies", clusterScoped, networkPolicy, specified(estate.ClusterNetworkPolicies, func(o *estate.ClusterNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.AWSClusterNetworkPolicies.Kind, "ClusterNetworkPolicy", "clusternetworkpolicies", clusterScoped, awsPolicy, specified(estate.AWSClusterNetworkPolicies, func(o *estate.AWSClusterNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.ApplicationNetworkPolicies.Kind, "ApplicationNetworkPolicy", "applicationnetworkpolicies", namespaced, awsPolicy, specified(estate.ApplicationNetworkPolicies, func(o *estate.ApplicationNetworkPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 
 	{estate.PeerAuthentications.Kind, "PeerAuthentication", "peerauthentications", namespaced, istioSecurity, istio(estate.PeerAuthentications, func(o *istiosecurity.PeerAuthentication) *metav1.ObjectMeta { return &o.ObjectMeta }, reducePeerAuthentication)},
 	{estate.AuthorizationPolicies.Kind, "AuthorizationPolicy", "authorizationpolicies", namespaced, istioSecurity, istio(estate.AuthorizationPolicies, func(o *istiosecurity.AuthorizationPolicy) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceAuthorizationPolicy)},

@@ -43,7 +43,7 @@ func (in *input) workload(m metav1.ObjectMeta, replicas *int32, selector *metav1
 
 func decodeDeployment(in *input) (*Object, error) {
 	var o appsv1.Deployment
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	return in.workload(o.ObjectMeta, o.Spec.Replicas, o.Spec.Selector, o.Spec.Template)
@@ -51,7 +51,7 @@ func decodeDeployment(in *input) (*Object, error) {
 
 func decodeStatefulSet(in *input) (*Object, error) {
 	var o appsv1.StatefulSet
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	obj, err := in.workload(o.ObjectMeta, o.Spec.Replicas, o.Spec.Selector, o.Spec.Template)
@@ -68,7 +68,7 @@ func decodeStatefulSet(in *input) (*Object, error) {
 
 func decodeDaemonSet(in *input) (*Object, error) {
 	var o appsv1.DaemonSet
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	return in.workload(o.ObjectMeta, nil, o.Spec.Selector, o.Spec.Template)
@@ -76,7 +76,7 @@ func decodeDaemonSet(in *input) (*Object, error) {
 
 func decodeReplicaSet(in *input) (*Object, error) {
 	var o appsv1.ReplicaSet
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	return in.workload(o.ObjectMeta, o.Spec.Replicas, o.Spec.Selector, o.Spec.Template)
@@ -84,7 +84,7 @@ func decodeReplicaSet(in *input) (*Object, error) {
 
 func decodeReplicationController(in *input) (*Object, error) {
 	var o corev1.ReplicationController
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	var selector *metav1.LabelSelector
@@ -100,15 +100,22 @@ func decodeReplicationController(in *input) (*Object, error) {
 
 func decodeJob(in *input) (*Object, error) {
 	var o batchv1.Job
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
-	return in.workload(o.ObjectMeta, o.Spec.Parallelism, o.Spec.Selector, o.Spec.Template)
+	obj, err := in.workload(o.ObjectMeta, o.Spec.Parallelism, o.Spec.Selector, o.Spec.Template)
+	if err != nil {
+		return nil, err
+	}
+	obj.workload.workload.Finished = slices.ContainsFunc(o.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
+	})
+	return obj, nil
 }
 
 func decodeCronJob(in *input) (*Object, error) {
 	var o batchv1.CronJob
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	job := o.Spec.JobTemplate.Spec
@@ -117,7 +124,7 @@ func decodeCronJob(in *input) (*Object, error) {
 
 func decodePodTemplate(in *input) (*Object, error) {
 	var o corev1.PodTemplate
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	return in.workload(o.ObjectMeta, nil, nil, o.Template)
@@ -125,7 +132,7 @@ func decodePodTemplate(in *input) (*Object, error) {
 
 func decodePod(in *input) (*Object, error) {
 	var o corev1.Pod
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	obj, err := in.workload(o.ObjectMeta, nil, nil, corev1.PodTemplateSpec{
@@ -137,17 +144,66 @@ func decodePod(in *input) (*Object, error) {
 	}
 	// A pod of a file does not run yet, and the address of one that has ended
 	// may be another's by now.
-	running := o.Status.PodIP != "" || o.Spec.NodeName != ""
-	if running && o.Status.Phase != corev1.PodSucceeded && o.Status.Phase != corev1.PodFailed {
+	if o.Status.Phase == corev1.PodSucceeded || o.Status.Phase == corev1.PodFailed {
+		obj.workload.workload.Finished = true
+	} else if o.Status.PodIP != "" || o.Spec.NodeName != "" {
 		obj.workload.pod = &estate.Pod{
 			Name:       obj.workload.workload.Name,
 			PodIP:      o.Status.PodIP,
+			PodIPs:     podIPs(&o.Status),
+			HostIP:     o.Status.HostIP,
 			NodeName:   o.Spec.NodeName,
 			Containers: runningContainers(&o.Spec),
 			Digests:    runningDigests(&o.Status),
 		}
 	}
 	return obj, nil
+}
+
+// podIPs returns the addresses of a pod that has more than PodIP.
+func podIPs(s *corev1.PodStatus) []string {
+	if len(s.PodIPs) == 0 || len(s.PodIPs) == 1 && s.PodIPs[0].IP == s.PodIP {
+		return nil
+	}
+	out := make([]string, len(s.PodIPs))
+	for i, ip := range s.PodIPs {
+		out[i] = ip.IP
+	}
+	return out
+}
+
+// ownLabels returns the labels of a pod if they differ from those of the
+// template that it was made of, else nil. Controllers mark every pod with the
+// hash of its template, which no policy selects by.
+func ownLabels(pod, template map[string]string) map[string]string {
+	if holds(pod, template) && holds(template, pod) {
+		return nil
+	}
+	out := make(map[string]string, len(pod))
+	for k, v := range pod {
+		if !revisionLabel(k) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// holds reports whether a has every label of b, hashes aside.
+func holds(a, b map[string]string) bool {
+	for k, v := range b {
+		if got, ok := a[k]; (!ok || got != v) && !revisionLabel(k) {
+			return false
+		}
+	}
+	return true
+}
+
+func revisionLabel(key string) bool {
+	switch key {
+	case "pod-template-hash", "controller-revision-hash", "pod-template-generation":
+		return true
+	}
+	return false
 }
 
 // runningContainers returns the names of the containers that run beside each
@@ -293,6 +349,9 @@ func (d *Decoder) Finish(e *estate.Estate) {
 	for _, m := range d.workloads {
 		root := controllerOf(index, m)
 		if m.pod != nil {
+			if root != m {
+				m.pod.Labels = ownLabels(m.workload.Labels, root.workload.Template.Labels)
+			}
 			root.workload.Pods = append(root.workload.Pods, *m.pod)
 			grown[root.workload] = true
 		}
@@ -364,7 +423,7 @@ func decodeSecret(in *input) (*Object, error) {
 		StringData        discarded         `json:"stringData,omitempty"`
 		Type              corev1.SecretType `json:"type,omitempty"`
 	}
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	r := &estate.Resource[corev1.Secret]{Origin: in.origin, Object: corev1.Secret{
@@ -379,7 +438,7 @@ func decodeSecret(in *input) (*Object, error) {
 
 func decodeConfigMap(in *input) (*Object, error) {
 	var o corev1.ConfigMap
-	if err := in.unmarshal(&o, false); err != nil {
+	if err := in.unmarshal(&o, whole); err != nil {
 		return nil, err
 	}
 	c := &estate.ConfigMap{Origin: in.origin, ObjectMeta: o.ObjectMeta}

@@ -127,6 +127,28 @@ func kubernetes() *estate.Estate {
 	estate.CalicoNetworkPolicies.Add(e, &estate.Resource[estate.CalicoNetworkPolicy]{Object: estate.CalicoNetworkPolicy{ObjectMeta: meta, Spec: estate.CalicoPolicySpec{
 		Order: &order, Ingress: []estate.CalicoRule{{Action: "Allow", Protocol: "TCP", Destination: estate.CalicoEntityRule{Ports: []any{int64(80), "1000:2000"}}}},
 	}}})
+	named, to := "web", []estate.ClusterPolicyPeer{{Nodes: &metav1.LabelSelector{}}, {DomainNames: []string{"*.example.com"}}, {}}
+	estate.AdminNetworkPolicies.Add(e, &estate.Resource[estate.AdminNetworkPolicy]{Object: estate.AdminNetworkPolicy{ObjectMeta: meta, Spec: estate.AdminNetworkPolicySpec{
+		Egress: []estate.AdminPolicyRule{{Action: "Pass", To: to, Ports: []estate.AdminPolicyPort{{NamedPort: &named}, {PortRange: &estate.AdminPortRange{Start: 1, End: 2}}}}},
+	}}})
+	estate.ClusterNetworkPolicies.Add(e, &estate.Resource[estate.ClusterNetworkPolicy]{Object: estate.ClusterNetworkPolicy{ObjectMeta: meta, Spec: estate.ClusterNetworkPolicySpec{
+		Egress: []estate.ClusterPolicyRule{{Action: "Deny", To: to, Protocols: []estate.ClusterPolicyProtocol{{TCP: &estate.ClusterPolicyTransport{}}, {DestinationNamedPort: "web"}}}},
+	}}})
+	estate.ApplicationNetworkPolicies.Add(e, &estate.Resource[estate.ApplicationNetworkPolicy]{Object: estate.ApplicationNetworkPolicy{ObjectMeta: meta, Spec: estate.ApplicationNetworkPolicySpec{
+		Egress: []estate.ApplicationPolicyEgressRule{{To: []estate.ApplicationPolicyPeer{
+			{NetworkPolicyPeer: networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "10.0.0.0/8"}}}, {DomainNames: []string{"example.com"}},
+		}}},
+	}}})
+	estate.CalicoStagedNetworkPolicies.Add(e, &estate.Resource[estate.CalicoStagedNetworkPolicy]{Object: estate.CalicoStagedNetworkPolicy{ObjectMeta: meta, Spec: estate.CalicoStagedPolicySpec{
+		StagedAction: "Set", CalicoPolicySpec: estate.CalicoPolicySpec{Tier: "t", Types: []string{"Egress"}},
+	}}})
+	estate.CalicoStagedKubernetesNetworkPolicies.Add(e, &estate.Resource[estate.CalicoStagedKubernetesNetworkPolicy]{Object: estate.CalicoStagedKubernetesNetworkPolicy{ObjectMeta: meta, Spec: estate.CalicoStagedKubernetesPolicySpec{
+		NetworkPolicySpec: networkingv1.NetworkPolicySpec{PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}},
+	}}})
+	estate.CalicoHostEndpoints.Add(e, &estate.Resource[estate.CalicoHostEndpoint]{Object: estate.CalicoHostEndpoint{ObjectMeta: meta, Spec: estate.CalicoHostEndpointSpec{
+		Node: "n", Ports: []estate.CalicoEndpointPort{{Name: "ssh", Protocol: int64(6), Port: 22}},
+	}}})
+	estate.Workloads.Add(e, &estate.Workload{Controller: "ReplicaSet", ObjectMeta: meta, Pods: []estate.Pod{{Name: "bare", Labels: map[string]string{}}, {Name: "like", PodIPs: []string{"10.0.0.1", "fd00::1"}}}})
 	e.Sources = []estate.Source{{
 		Kind: estate.KubernetesSource, Name: "ctx",
 		Coverage: []estate.Coverage{{Kind: "Secret", State: estate.Denied, Why: "forbidden"}},
@@ -144,6 +166,10 @@ func TestKubernetesSurvives(t *testing.T) {
 	}
 	if port := estate.CalicoNetworkPolicies.In(got)[0].Object.Spec.Ingress[0].Destination.Ports[0]; port != int64(80) {
 		t.Errorf("port is a %T", port)
+	}
+	// A pod without labels is not one with those of its template.
+	if pods := estate.Workloads.In(got)[1].Pods; pods[0].Labels == nil || pods[1].Labels != nil {
+		t.Errorf("pods %+v", pods)
 	}
 	limits := estate.Workloads.In(got)[0].Template.Spec.Containers[0].Resources.Limits
 	if limits.Memory().Cmp(resource.MustParse("1536Mi")) != 0 {
