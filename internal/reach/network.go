@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -32,13 +33,17 @@ type Network struct {
 	located     []locatedPoint // pods by known address
 	space       set            // the atoms in which pods with unknown addresses may be
 
-	tiers    []*tier
-	policies []*policy // in the order in which they are asked
-	filters  [2][]*filter
-	staged   []*policy // decide nothing yet
-	enforcer enforcement
-	vpc      *vpc
-	mesh     *meshLayer
+	tiers     []*tier
+	policies  []*policy // in the order in which they are asked
+	bySubject map[estate.Ref][]*policy
+	filters   [2][]*filter
+	written   [2][]*filter // as if every policy were enforced; without segments where that differs
+	staged    []*policy    // decide nothing yet
+	guards    [2]hostGuard // what decides about pods in the network of their node
+	defaults  sync.Map     // fallback by *filter
+	enforcer  enforcement
+	vpc       *vpc
+	mesh      *meshLayer
 
 	endpoints []*Endpoint
 	byRef     map[estate.Ref]*Endpoint
@@ -89,6 +94,7 @@ func New(g *trace.Graph) *Network {
 	n.addTargets()
 	n.addAddresses()
 	n.enforcer = enforcerOf(g.Estate)
+	n.enforcer.hold(n)
 	n.addPolicies()
 	n.mesh = newMeshLayer(n)
 	n.compile()

@@ -49,6 +49,7 @@ type policy struct {
 	name     string // "NetworkPolicy shop/web"
 	tier     *tier
 	order    float64 // within the tier
+	key      string  // among policies of one order
 	applies  [2]bool
 	selected peers // the pods that it selects
 	rules    [2][]rule
@@ -71,8 +72,8 @@ type rule struct {
 	peers  peers
 	ports  portsID
 	// named are ports by name: of the pod itself for ingress, of the peer for
-	// egress.
-	named []namedRule
+	// egress. without are names of ports that ports do not stand for.
+	named, without []namedRule
 	// own limits the rule to some of the pods that the policy selects; nil is
 	// all of them.
 	own func(*point) trace.Ternary
@@ -120,13 +121,18 @@ func (n *Network) addPolicies() {
 		n.addNetworkPolicy(r, tiers["default"])
 	}
 	n.addClusterPolicies(tiers)
+	n.addCilium(tiers)
 	for _, t := range tiers {
 		n.tiers = append(n.tiers, t)
 	}
 	slices.SortFunc(n.tiers, func(a, b *tier) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name)) })
 	slices.SortStableFunc(n.policies, func(a, b *policy) int {
-		return cmp.Or(cmp.Compare(a.tier.order, b.tier.order), cmp.Compare(a.tier.name, b.tier.name), cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(a.tier.order, b.tier.order), cmp.Compare(a.tier.name, b.tier.name), cmp.Compare(a.order, b.order), cmp.Compare(a.key, b.key), cmp.Compare(a.name, b.name))
 	})
+	n.bySubject = map[estate.Ref][]*policy{}
+	for _, p := range n.policies {
+		n.bySubject[p.place.Subject] = append(n.bySubject[p.place.Subject], p)
+	}
 	for i := 1; i < len(n.policies); i++ {
 		a, b := n.policies[i-1], n.policies[i]
 		if a.tier == b.tier && a.order == b.order && (a.tier.name == "kube-admin" || a.tier.name == "kube-baseline") {
@@ -141,7 +147,7 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 	o := &r.Object
 	p := &policy{
 		place: trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin},
-		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
+		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder, key: "knp.default." + o.Name,
 	}
 	// Without types, ingress is restricted always, and egress where there are
 	// rules for it.

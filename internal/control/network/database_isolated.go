@@ -239,10 +239,10 @@ func (f *fabric) unlimited(p *pod) (out, bool) {
 		return out{p, trace.Unclear, "reachability by " + other + " is not computed"}, true
 	case !limited:
 		return out{p, trace.Yes, "no policy limits its egress"}, true
-	case f.plugin.state == trace.No:
+	case f.reach.Enforcement().State == trace.No:
 		return out{p, trace.Yes, "nothing enforces its policies"}, true
-	case f.plugin.state == trace.Unclear:
-		return out{p, trace.Unclear, "whether its policies are enforced is not known: " + f.plugin.why}, true
+	case f.reach.Enforcement().State == trace.Unclear:
+		return out{p, trace.Unclear, "whether its policies are enforced is not known: " + f.reach.Enforcement().Why}, true
 	}
 	return out{}, false
 }
