@@ -74,14 +74,14 @@ type LayerKind string
 
 // The layers, in the order in which a connection meets them.
 const (
-	EgressPolicies             LayerKind = "egress policies"
-	SecurityGroups             LayerKind = "security groups"
-	NetworkACLs                LayerKind = "network ACLs"
-	Routes                     LayerKind = "routes"
-	IngressPolicies            LayerKind = "ingress policies"
-	MeshMTLS                   LayerKind = "mesh mTLS"
-	MeshAuthorizationLayerKind           = "mesh authorization"
-	MeshSidecar                LayerKind = "mesh sidecar"
+	EgressPolicies    LayerKind = "egress policies"
+	SecurityGroups    LayerKind = "security groups"
+	NetworkACLs       LayerKind = "network ACLs"
+	Routes            LayerKind = "routes"
+	IngressPolicies   LayerKind = "ingress policies"
+	MeshMTLS          LayerKind = "mesh mTLS"
+	MeshAuthorization LayerKind = "mesh authorization"
+	MeshSidecar       LayerKind = "mesh sidecar"
 )
 
 // A Layer is what one of the layers says of a connection.
@@ -175,21 +175,22 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 		}
 	}
 	if from < n.pods {
-		l, notes := n.explainPolicies(Egress, from, to, a)
+		l, notes := n.mesh.carriedLayer(from, to, a, func(a *Answer) (Layer, []string) { return n.explainPolicies(Egress, from, to, a) })
 		a.Layers = append(a.Layers, l)
 		note(notes...)
 	}
-	layers, notes := n.vpc.explain(n, from, to, a.Protocol, a.Port)
+	layers, notes := n.mesh.carriedLayers(from, to, a, func(a *Answer) ([]Layer, []string) { return n.vpc.explain(n, from, to, a.Protocol, a.Port) })
 	a.Layers = append(a.Layers, layers...)
 	note(notes...)
 	if to < n.pods {
-		l, notes := n.explainPolicies(Ingress, to, from, a)
+		l, notes := n.mesh.carriedLayer(from, to, a, func(a *Answer) (Layer, []string) { return n.explainPolicies(Ingress, to, from, a) })
 		a.Layers = append(a.Layers, l)
 		note(notes...)
 	}
 	layers, notes = n.mesh.explain(from, to, a.Protocol, a.Port)
 	a.Layers = append(a.Layers, layers...)
 	note(notes...)
+	n.mesh.settle(a)
 	a.Encryption, a.EncryptionWhy = n.mesh.encryption(from, to, a.Protocol, a.Port)
 	if a.Verdict == Denied {
 		a.Change = n.change(a, from, to)
@@ -436,6 +437,9 @@ func (n *Network) change(a *Answer, from, to uint32) string {
 			return fmt.Sprintf("take %s out of %s of %s", n.describe(peer), l.Rules[0].Field, l.Rules[0].Name)
 		}
 		return fmt.Sprintf("add a rule for %s to spec.%s of %s: %s, %s", direction, direction, l.Rules[0].Name, n.selector(peer), port)
+	}
+	if l.Kind == MeshMTLS || l.Kind == MeshAuthorization {
+		return n.mesh.change(l, from, to)
 	}
 	return n.vpc.change(l, from, to, port)
 }

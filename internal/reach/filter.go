@@ -497,6 +497,5 @@ func (n *Network) between(from, to uint32) (sure, open portsID) {
 	if open == noPorts {
 		return noPorts, noPorts
 	}
-	s, o = n.mesh.between(from, to)
-	return n.ports.and(sure, s), n.ports.and(open, o)
+	return n.mesh.through(from, to, sure, open)
 }

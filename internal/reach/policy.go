@@ -376,6 +376,7 @@ func (n *Network) blocks() []netip.Prefix {
 	}
 	n.clusterBlocks(add)
 	n.calicoBlocks(add)
+	n.meshBlocks(add)
 	return append(out, n.vpc.blocks()...)
 }
 

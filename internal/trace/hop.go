@@ -261,12 +261,7 @@ func (g *Graph) targetHop(lb *LoadBalancer, t *Target, w *estate.Workload) *Hop 
 // excludedFromMesh reports whether annotations keep a port away from the
 // sidecar.
 func (g *Graph) excludedFromMesh(w *estate.Workload, port int32) bool {
-	a := w.Template.Annotations
-	if slices.Contains(commaList(a["traffic.sidecar.istio.io/excludeInboundPorts"]), itoa(int(port))) {
-		return true
-	}
-	include, set := a["traffic.sidecar.istio.io/includeInboundPorts"]
-	return set && include != "*" && !slices.Contains(commaList(include), itoa(int(port)))
+	return !g.Inbound(w).Has(port)
 }
 
 // distributions makes the hops from viewers to CloudFront and on to the load

@@ -1,0 +1,234 @@
+package reach
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+// A memberKind is how a pod takes part in the mesh.
+type memberKind byte
+
+const (
+	outside memberKind = iota
+	sidecar
+	ambient
+	unclear
+)
+
+// A member is a workload, as the mesh sees it.
+type member struct {
+	kind               memberKind
+	mesh               trace.Mesh
+	why                string
+	namespace, account string
+	waypoint           bool
+	gateway            string // the Gateway whose pods these are, "" if none
+
+	inbound, outbound portsID // what its sidecar takes over
+	ranges            bool    // its sidecar takes over some addresses only
+	strict, disabled  portsID // the ports that take mTLS only, and plaintext only
+	tcpOnly           portsID // the ports that are declared not to speak HTTP
+	rules             []serverPort
+}
+
+// A serverPort is a port of a Service that leads to a pod, for whose clients
+// some DestinationRule may decide what they speak.
+type serverPort struct {
+	service *estate.Resource[corev1.Service]
+	port    int32
+	pod     uint16
+}
+
+// The labels of the pods that run a Gateway of the Gateway API. Source: Istio's
+// page on the Gateway API.
+const (
+	gatewayNameLabel    = "gateway.networking.k8s.io/gateway-name"
+	gatewayManagedLabel = "gateway.istio.io/managed"
+	waypointController  = "istio.io-mesh-controller"
+	waypointClass       = "istio-waypoint"
+)
+
+// enroll finds out how a workload takes part.
+func (m *meshLayer) enroll(e *Endpoint) *member {
+	n, w := m.network, e.Workload
+	g := n.graph
+	k := &member{mesh: g.Mesh(w), namespace: w.Namespace, account: account(w)}
+	m.members[e] = k
+	k.why = k.mesh.Why
+	switch {
+	case k.mesh.In == trace.No:
+		k.kind = outside
+		return k
+	case k.mesh.In == trace.Unclear:
+		k.kind = unclear
+	case k.mesh.Ambient:
+		k.kind = ambient
+	default:
+		k.kind = sidecar
+	}
+	k.gateway = w.Template.Labels[gatewayNameLabel]
+	k.waypoint = w.Template.Labels[gatewayManagedLabel] == waypointController
+	if k.gateway != "" && !k.waypoint {
+		for _, gw := range estate.Gateways.In(g.Estate) {
+			if gw.Object.Namespace == w.Namespace && gw.Object.Name == k.gateway {
+				k.waypoint = gw.Object.Spec.GatewayClassName == waypointClass
+				k.mesh.Gateway = k.mesh.Gateway || !k.waypoint
+			}
+		}
+	}
+	k.inbound, k.outbound = m.tcp, m.tcp
+	if k.kind == sidecar {
+		out := g.Outbound(w)
+		k.inbound, k.outbound, k.ranges = m.capture(g.Inbound(w)), m.capture(out), out.Ranges
+	}
+	if !k.mesh.Gateway {
+		// The servers of a gateway decide themselves what they take.
+		m.modes(k, w)
+		m.declarations(k, w)
+	}
+	return k
+}
+
+func account(w *estate.Workload) string {
+	s := &w.Template.Spec
+	switch {
+	case s.ServiceAccountName != "":
+		return s.ServiceAccountName
+	case s.DeprecatedServiceAccount != "":
+		return s.DeprecatedServiceAccount
+	}
+	return "default"
+}
+
+func (m *meshLayer) capture(c trace.Capture) portsID {
+	t := m.network.ports
+	if c.All {
+		return t.minus(m.tcp, m.tcpPorts(c.Except))
+	}
+	return m.tcpPorts(c.Ports)
+}
+
+func (m *meshLayer) tcpPorts(list []int32) portsID {
+	var out Ports
+	for _, p := range list {
+		if p >= 0 && p <= lastPort {
+			out[TCP] = append(out[TCP], PortRange{uint16(p), uint16(p)})
+		}
+	}
+	out[TCP] = mergeRanges(out[TCP])
+	return m.network.ports.id(out)
+}
+
+// modes resolves the PeerAuthentications for every port.
+func (m *meshLayer) modes(k *member, w *estate.Workload) {
+	t, g := m.network.ports, m.network.graph
+	mode := func(port int32) string {
+		mode := g.MTLS(w, port).Mode
+		if mode == "DISABLE" && k.kind == ambient {
+			// ztunnel takes no such policy, and plaintext stays possible.
+			return "PERMISSIVE"
+		}
+		return mode
+	}
+	assign := func(mode string, ports portsID) {
+		k.strict, k.disabled = t.minus(k.strict, ports), t.minus(k.disabled, ports)
+		switch mode {
+		case "STRICT":
+			k.strict = t.or(k.strict, ports)
+		case "DISABLE":
+			k.disabled = t.or(k.disabled, ports)
+		}
+	}
+	assign(mode(0), m.tcp)
+	for _, port := range g.PeerPorts(w) {
+		assign(mode(port), m.tcpPorts([]int32{port}))
+	}
+}
+
+// httpProtocols are the protocols that a proxy reads requests of, and
+// otherProtocols those of which it sees bytes alone. Of ports that declare
+// neither it finds out as it goes. Source: Istio's page on protocol selection.
+var (
+	httpProtocols  = []string{"http", "http2", "grpc", "grpc-web"}
+	otherProtocols = []string{"https", "tcp", "tls", "mongo", "mysql", "redis"}
+)
+
+// declarations reads what the Services of a workload declare of its ports.
+func (m *meshLayer) declarations(k *member, w *estate.Workload) {
+	t, g := m.network.ports, m.network.graph
+	var declared, other []int32
+	for _, s := range g.Services(w) {
+		for _, p := range s.Object.Spec.Ports {
+			pod := g.PodPort(p, w)
+			if pod < 1 || pod > lastPort || p.Protocol != "" && p.Protocol != corev1.ProtocolTCP {
+				continue
+			}
+			if m.ruled(s, p.Port) {
+				k.rules = append(k.rules, serverPort{s, p.Port, uint16(pod)})
+			}
+			protocol := p.Name
+			if p.AppProtocol != nil {
+				protocol = *p.AppProtocol
+			}
+			if bytesOnly(protocol) {
+				other = append(other, pod)
+			} else {
+				declared = append(declared, pod)
+			}
+		}
+	}
+	// Of Services that disagree the one counts that lets more through.
+	k.tcpOnly = t.minus(m.tcpPorts(other), m.tcpPorts(declared))
+}
+
+// ruled reports whether a DestinationRule takes the identity of the mesh from
+// clients of any namespace at a port of a Service.
+func (m *meshLayer) ruled(s *estate.Resource[corev1.Service], port int32) bool {
+	for _, r := range estate.DestinationRules.In(m.network.graph.Estate) {
+		if mode, _ := m.network.graph.ClientTLS(r.Object.Namespace, s, port); anonymous(mode) {
+			return true
+		}
+	}
+	return false
+}
+
+// anonymous reports whether a client of a TLS mode shows no identity of the
+// mesh.
+func anonymous(mode string) bool { return mode == "DISABLE" || mode == "SIMPLE" }
+
+func bytesOnly(protocol string) bool {
+	protocol = strings.ToLower(protocol)
+	for _, p := range httpProtocols {
+		if protocol == p || strings.HasPrefix(protocol, p+"-") {
+			return false
+		}
+	}
+	for _, p := range otherProtocols {
+		if protocol == p || strings.HasPrefix(protocol, p+"-") {
+			return true
+		}
+	}
+	return false
+}
+
+// turnedOff returns the ports of a server to which a DestinationRule makes
+// clients speak without the identity of the mesh, and those to which none does:
+// both where several Services lead to one port.
+func (m *meshLayer) turnedOff(s *meshSource, d *meshDestination) (off, on portsID) {
+	if s.kind != sidecar {
+		return noPorts, noPorts // ztunnel asks no DestinationRule
+	}
+	var offs, ons []int32
+	for _, r := range d.rules {
+		if mode, _ := m.network.graph.ClientTLS(s.namespace, r.service, r.port); anonymous(mode) {
+			offs = append(offs, int32(r.pod))
+		} else {
+			ons = append(ons, int32(r.pod))
+		}
+	}
+	return m.tcpPorts(offs), m.tcpPorts(ons)
+}
