@@ -54,40 +54,40 @@ func apiOf(k estate.Kind) api {
 	return kubernetesAPI
 }
 
-// A reader is what enforces policies on a node.
-type reader int
+// An agent is what enforces policies on a node.
+type agent int
 
 const (
-	vpcCNI reader = iota
+	vpcCNI agent = iota
 	autoNode
-	calicoReader
-	ciliumReader
-	readers
+	calicoAgent
+	ciliumAgent
+	agentKinds
 )
 
-var readerNames = [readers]string{"the VPC CNI", "EKS Auto Mode", "Calico", "Cilium"}
+var agentNames = [agentKinds]string{"the VPC CNI", "EKS Auto Mode", "Calico", "Cilium"}
 
 // reads says what each of them enforces. Calico and Cilium took up the policies
 // of administrators version by version. What is not listed is not read. Sources:
 // the user guide of EKS on network policies, the reference of Calico and of
 // Cilium on their policies.
-var reads = [readers][apis]trace.Ternary{
-	vpcCNI:       {kubernetesAPI: trace.Yes, amazonAPI: trace.Yes, applicationAPI: trace.Unclear, calicoAPI: trace.No, ciliumAPI: trace.No, clusterAPI: trace.No},
-	autoNode:     {kubernetesAPI: trace.Yes, amazonAPI: trace.Yes, applicationAPI: trace.Yes, calicoAPI: trace.No, ciliumAPI: trace.No, clusterAPI: trace.No},
-	calicoReader: {kubernetesAPI: trace.Yes, calicoAPI: trace.Yes, clusterAPI: trace.Unclear, ciliumAPI: trace.No, amazonAPI: trace.No, applicationAPI: trace.No},
-	ciliumReader: {kubernetesAPI: trace.Yes, ciliumAPI: trace.Yes, clusterAPI: trace.Unclear, calicoAPI: trace.No, amazonAPI: trace.No, applicationAPI: trace.No},
+var reads = [agentKinds][apis]trace.Ternary{
+	vpcCNI:      {kubernetesAPI: trace.Yes, amazonAPI: trace.Yes, applicationAPI: trace.Unclear, calicoAPI: trace.No, ciliumAPI: trace.No, clusterAPI: trace.No},
+	autoNode:    {kubernetesAPI: trace.Yes, amazonAPI: trace.Yes, applicationAPI: trace.Yes, calicoAPI: trace.No, ciliumAPI: trace.No, clusterAPI: trace.No},
+	calicoAgent: {kubernetesAPI: trace.Yes, calicoAPI: trace.Yes, clusterAPI: trace.Unclear, ciliumAPI: trace.No, amazonAPI: trace.No, applicationAPI: trace.No},
+	ciliumAgent: {kubernetesAPI: trace.Yes, ciliumAPI: trace.Yes, clusterAPI: trace.Unclear, calicoAPI: trace.No, amazonAPI: trace.No, applicationAPI: trace.No},
 }
 
-// A readerSet is the readers of a node, by bit.
-type readerSet uint8
+// Agents are those of a node, by bit.
+type agents uint8
 
-func (s readerSet) has(r reader) bool { return s&(1<<r) != 0 }
+func (s agents) has(r agent) bool { return s&(1<<r) != 0 }
 
-func (s readerSet) String() string {
+func (s agents) String() string {
 	var out []string
-	for r := range readers {
+	for r := range agentKinds {
 		if s.has(r) {
-			out = append(out, readerNames[r])
+			out = append(out, agentNames[r])
 		}
 	}
 	return strings.Join(out, " and ")
@@ -98,9 +98,9 @@ type enforcement struct {
 	cluster Enforcement
 	on      []plugin
 	auto    Enforcement
-	nodes   map[string]readerSet
-	any     readerSet // of any node
-	holds   []*hold   // by point of a pod
+	nodes   map[string]agents
+	any     agents  // of any node
+	holds   []*hold // by point of a pod
 	// slow is true if the VPC CNI lets everything through until it has seen a
 	// new pod.
 	slow bool
@@ -109,7 +109,7 @@ type enforcement struct {
 // A plugin is a DaemonSet that enforces policies.
 type plugin struct {
 	workload *estate.Workload
-	reader   reader
+	agent    agent
 	off      string // why it does not
 	place    trace.Place
 }
@@ -129,11 +129,11 @@ func enforcerOf(e *estate.Estate) enforcement {
 	slices.SortFunc(all, func(a, b plugin) int {
 		return estate.Workloads.Ref(a.workload).Compare(estate.Workloads.Ref(b.workload))
 	})
-	out := enforcement{auto: autoMode(e), nodes: map[string]readerSet{}}
+	out := enforcement{auto: autoMode(e), nodes: map[string]agents{}}
 	out.on = slices.DeleteFunc(slices.Clone(all), func(p plugin) bool { return p.off != "" })
 	for _, p := range out.on {
-		out.any |= 1 << p.reader
-		out.slow = out.slow || p.reader == vpcCNI && setting(p.workload, "NETWORK_POLICY_ENFORCING_MODE") != "strict"
+		out.any |= 1 << p.agent
+		out.slow = out.slow || p.agent == vpcCNI && setting(p.workload, "NETWORK_POLICY_ENFORCING_MODE") != "strict"
 	}
 	if out.auto.State == trace.Yes {
 		out.any |= 1 << autoNode
@@ -203,10 +203,10 @@ func pluginOf(w *estate.Workload) (plugin, bool) {
 	p := plugin{workload: w}
 	switch w.Name {
 	case "calico-node":
-		p.reader = calicoReader
+		p.agent = calicoAgent
 		return p, true
 	case "cilium":
-		p.reader = ciliumReader
+		p.agent = ciliumAgent
 		return p, true
 	case "aws-node":
 	default:
@@ -267,14 +267,14 @@ func autoMode(e *estate.Estate) Enforcement {
 const computeType = "eks.amazonaws.com/compute-type"
 
 // onNode returns what enforces policies on a node.
-func (e *enforcement) onNode(n *corev1.Node) readerSet {
-	var out readerSet
+func (e *enforcement) onNode(n *corev1.Node) agents {
+	var out agents
 	if n.Labels[computeType] == "auto" && e.auto.State == trace.Yes {
 		out |= 1 << autoNode
 	}
 	for _, p := range e.on {
 		if standsOn(p.spec(), n) {
-			out |= 1 << p.reader
+			out |= 1 << p.agent
 		}
 	}
 	return out

@@ -27,7 +27,7 @@ func (n *Network) Unenforced() (why string, place trace.Place, ok bool) {
 // A hold says whether the policies of a pod are enforced, API by API.
 type hold struct {
 	state [apis]trace.Ternary
-	by    readerSet
+	by    agents
 	why   string // where nothing does, or it is not known
 }
 
@@ -131,9 +131,9 @@ func nodesOf(p *point) []string {
 	return out
 }
 
-// readersOn returns what enforces policies on a node; certain is false, and why
+// agentsOn returns what enforces policies on a node; certain is false, and why
 // says it, where that is not known.
-func (e *enforcement) readersOn(node string) (set readerSet, certain bool, why string) {
+func (e *enforcement) agentsOn(node string) (set agents, certain bool, why string) {
 	set, read := e.nodes[node]
 	switch c := &e.cluster; {
 	case read && set != 0:
@@ -155,12 +155,12 @@ func (e *enforcement) readersOn(node string) (set readerSet, certain bool, why s
 
 // holdOn says what enforces the policies of a pod of a workload on a node.
 func (e *enforcement) holdOn(node string, w *estate.Workload, branch trace.Ternary) hold {
-	set, certain, why := e.readersOn(node)
+	set, certain, why := e.agentsOn(node)
 	out := hold{why: why}
 	if set == 0 && !certain {
 		return out // nothing is known of it: every state is Unclear
 	}
-	doubtful := readerSet(0)
+	doubtful := agents(0)
 	if !certain {
 		doubtful = set
 	}
@@ -173,19 +173,19 @@ func (e *enforcement) holdOn(node string, w *estate.Workload, branch trace.Terna
 			doubtful, out.why = doubtful|1<<autoNode, "whether EKS Auto Mode enforces policies on a pod that has no owner is not known"
 		}
 	}
-	if set.has(calicoReader) {
+	if set.has(calicoAgent) {
 		switch branch {
 		case trace.Yes:
-			set, out.why = set&^(1<<calicoReader), "Calico enforces no policy on a pod that has security groups of its own, unless POD_SECURITY_GROUP_ENFORCING_MODE is standard"
+			set, out.why = set&^(1<<calicoAgent), "Calico enforces no policy on a pod that has security groups of its own, unless POD_SECURITY_GROUP_ENFORCING_MODE is standard"
 		case trace.Unclear:
-			doubtful |= 1 << calicoReader
+			doubtful |= 1 << calicoAgent
 			out.why = "whether Calico sees the traffic of a pod that has security groups of its own is not known; read the settings of the VPC CNI (--kube)"
 		}
 	}
 	out.by = set
 	for a := range apis {
 		out.state[a] = trace.No
-		for r := range readers {
+		for r := range agentKinds {
 			if !set.has(r) || reads[r][a] == trace.No {
 				continue
 			}
