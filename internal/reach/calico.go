@@ -18,9 +18,9 @@ type calico struct {
 	tiers    map[string]*tier
 	services map[[2]string]*service // by namespace and name
 	accounts map[[2]string]map[string]string
-	// byLabel are the points of pods by label, in order.
-	byLabel  map[[2]string][]uint32
-	entities []entity
+	// byAccount are the points of pods by the names of their service accounts.
+	byAccount map[string][]uint32
+	entities  []entity
 }
 
 // addCalico compiles the policies of Calico into their tiers.

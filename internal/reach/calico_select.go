@@ -181,14 +181,10 @@ func (c *calico) namespaceNamed(name string) *namespace {
 // candidates returns the pods that have a label which a family requires; of
 // several labels the one that the fewest have.
 func (c *calico) candidates(f *family) (points []uint32, indexed bool) {
-	if c.byLabel == nil {
-		c.byLabel = map[[2]string][]uint32{}
+	if c.byAccount == nil {
+		c.byAccount = map[string][]uint32{}
 		for i, p := range c.points[:c.pods] {
-			for k, v := range p.labels {
-				c.byLabel[[2]string{k, v}] = append(c.byLabel[[2]string{k, v}], uint32(i))
-			}
-			account := [2]string{calicoServiceAccount, accountOf(p)}
-			c.byLabel[account] = append(c.byLabel[account], uint32(i))
+			c.byAccount[accountOf(p)] = append(c.byAccount[accountOf(p)], uint32(i))
 		}
 	}
 	for _, s := range f.own {
@@ -198,7 +194,11 @@ func (c *calico) candidates(f *family) (points []uint32, indexed bool) {
 			}
 			var have []uint32
 			for _, v := range pin.values {
-				have = append(have, c.byLabel[[2]string{pin.key, v}]...)
+				if pin.key == calicoServiceAccount {
+					have = append(have, c.byAccount[v]...)
+				} else {
+					have = append(have, c.labelled[[2]string{pin.key, v}]...)
+				}
 			}
 			if !indexed || len(have) < len(points) {
 				points, indexed = have, true

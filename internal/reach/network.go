@@ -23,6 +23,7 @@ type Network struct {
 	namespaces []*namespace // sorted by name
 	byName     map[string]*namespace
 	byLabel    map[[2]string][]*namespace
+	labelled   map[[2]string][]uint32 // the points of pods by label, in order
 
 	// points are the pods by namespace and name, then the targets, then the
 	// atoms of addresses. Points [0,pods) are pods, [pods,atoms) are targets.
@@ -166,6 +167,12 @@ func (n *Network) addPods() {
 		ns.span.hi = uint32(len(n.points))
 	}
 	n.pods = uint32(len(n.points))
+	n.labelled = map[[2]string][]uint32{}
+	for i, p := range n.points {
+		for k, v := range p.labels {
+			n.labelled[[2]string{k, v}] = append(n.labelled[[2]string{k, v}], uint32(i))
+		}
+	}
 	slices.SortFunc(n.located, func(a, b locatedPoint) int {
 		return cmp.Or(cmp.Compare(a.atom, b.atom), cmp.Compare(a.point, b.point))
 	})

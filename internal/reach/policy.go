@@ -272,13 +272,21 @@ func (n *Network) selection(in []*namespace, key string, selector *metav1.LabelS
 	if known, ok := n.sets[key]; ok {
 		return known
 	}
-	var out set
+	var spans, out set
 	for _, ns := range in {
-		if s.Empty() && len(n.hosts) == 0 {
-			out = out.extend(ns.span.lo, ns.span.hi)
-			continue
+		spans = spans.extend(ns.span.lo, ns.span.hi)
+	}
+	switch candidates, indexed := n.podsWith(selector); {
+	case s.Empty() && len(n.hosts) == 0:
+		out = spans
+	case indexed:
+		for _, i := range candidates {
+			if p := n.points[i]; spans.has(i) && !p.host && s.Matches(p.labels) {
+				out = out.extend(i, i+1)
+			}
 		}
-		for i := ns.span.lo; i < ns.span.hi; i++ {
+	default:
+		for i := range spans.points() {
 			if p := n.points[i]; !p.host && s.Matches(p.labels) {
 				out = out.extend(i, i+1)
 			}
@@ -287,6 +295,20 @@ func (n *Network) selection(in []*namespace, key string, selector *metav1.LabelS
 	p := peers{sure: out, may: out}
 	n.sets[key] = p
 	return p
+}
+
+// podsWith returns the pods that have a label which a selector requires, in
+// order; of several labels the one that the fewest have.
+func (n *Network) podsWith(selector *metav1.LabelSelector) (points []uint32, indexed bool) {
+	if selector == nil {
+		return nil, false
+	}
+	for k, v := range selector.MatchLabels {
+		if have := n.labelled[[2]string{k, v}]; !indexed || len(have) < len(points) {
+			points, indexed = have, true
+		}
+	}
+	return points, indexed
 }
 
 // block returns what stands in a block: addresses, targets, and pods. The API
