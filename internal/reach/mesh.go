@@ -28,9 +28,12 @@ type meshLayer struct {
 	byLabel  map[[3]string][]int
 	blocks   []peers // that policies name
 
+	ruling       []string // namespaces with DestinationRules that turn mTLS off
 	members      map[*Endpoint]*member
+	carries      bool // some pod may be of an ambient mesh
 	sources      []*meshSource
 	destinations []*meshDestination
+	grounds      uint32   // how many there are
 	source       []uint32 // the class of each point
 	destination  []uint32
 	memo         []atomic.Pointer[meshRow] // by destination
@@ -38,8 +41,8 @@ type meshLayer struct {
 	sidecars *sidecarConfig
 }
 
-// A meshRow remembers what each class of sources gets through to a class of
-// destinations: by mTLS or plaintext as it usually speaks, and by plaintext.
+// A meshRow remembers what gets through to a class of destinations from each
+// class of sources, and of plaintext from each ground.
 type meshRow struct{ usual, plain []atomic.Uint64 }
 
 // known marks a remembered pair, so that two empty sets are told from nothing.
@@ -54,7 +57,7 @@ func unpack(v uint64) (sure, open portsID) { return portsID(v &^ known >> 32), p
 const hbone = 15008
 
 func newMeshLayer(n *Network) *meshLayer {
-	m := &meshLayer{network: n, members: map[*Endpoint]*member{}}
+	m := &meshLayer{network: n, members: map[*Endpoint]*member{}, ruling: rulingNamespaces(n.graph.Estate)}
 	m.tcp = n.ports.id(PortsOf(TCP, 0, lastPort))
 	m.rest = n.ports.minus(allPorts, m.tcp)
 	m.idle = true
@@ -62,6 +65,7 @@ func newMeshLayer(n *Network) *meshLayer {
 		if e.Workload != nil {
 			k := m.enroll(e)
 			m.idle = m.idle && k.kind == outside
+			m.carries = m.carries || k.kind == ambient || k.kind == unclear
 		}
 	}
 	m.compilePolicies()
@@ -78,6 +82,7 @@ func newMeshLayer(n *Network) *meshLayer {
 type meshSource struct {
 	*member
 	blocks []trace.Ternary // whether it stands in each block that a policy names
+	ground uint32          // the class of all that stand in the same blocks
 }
 
 // A meshDestination is points at which the mesh does the same.
@@ -98,7 +103,7 @@ var stranger = &member{kind: outside, why: "it is no pod of the cluster"}
 func (m *meshLayer) classify() {
 	n := m.network
 	m.source, m.destination = make([]uint32, len(n.points)), make([]uint32, len(n.points))
-	sources, destinations := map[string]uint32{}, map[string]uint32{}
+	sources, destinations, grounds := map[string]uint32{}, map[string]uint32{}, map[string]uint32{}
 	var key []byte
 	for i, p := range n.points {
 		k := stranger
@@ -107,7 +112,14 @@ func (m *meshLayer) classify() {
 		}
 		stands := m.standing(uint32(i))
 
-		key = append(appendTernaries(key[:0], stands), byte(k.kind))
+		key = appendTernaries(key[:0], stands)
+		ground, ok := grounds[string(key)]
+		if !ok {
+			ground = m.grounds
+			m.grounds++
+			grounds[string(key)] = ground
+		}
+		key = append(key, byte(k.kind))
 		if k.kind != outside {
 			key = binary.AppendUvarint(key, uint64(k.outbound))
 			key = append(key, boolByte(k.ranges), boolByte(k.mesh.Gateway))
@@ -118,7 +130,7 @@ func (m *meshLayer) classify() {
 		if !ok {
 			at = uint32(len(m.sources))
 			sources[string(key)] = at
-			m.sources = append(m.sources, &meshSource{member: k, blocks: stands})
+			m.sources = append(m.sources, &meshSource{k, stands, ground})
 		}
 		m.source[i] = at
 
@@ -186,38 +198,61 @@ func (m *meshLayer) between(from, to uint32) (sure, open portsID) {
 	if m.idle {
 		return allPorts, allPorts
 	}
-	cell := &m.row(to).usual[m.source[from]]
+	row := m.row(to)
+	cell := &row.usual[m.source[from]]
 	if v := cell.Load(); v != 0 {
 		return unpack(v)
 	}
-	sure, open = m.usual(m.sources[m.source[from]], m.destinations[m.destination[to]])
+	sure, open = m.usual(m.sources[m.source[from]], m.destinations[m.destination[to]], row)
 	cell.Store(pack(sure, open))
 	return sure, open
 }
 
 // plain returns what the mesh lets through of plaintext.
 func (m *meshLayer) plain(from, to uint32) (sure, open portsID) {
-	cell := &m.row(to).plain[m.source[from]]
+	d := m.destinations[m.destination[to]]
+	if d.kind == outside {
+		return allPorts, allPorts
+	}
+	sure, open = m.plaintext(m.sources[m.source[from]], d, m.row(to))
+	if d.kind == unclear {
+		open = allPorts
+	}
+	return sure, open
+}
+
+// plaintext returns what a server lets through of plaintext. It has no
+// identity: all that stand on one ground are alike.
+func (m *meshLayer) plaintext(s *meshSource, d *meshDestination, row *meshRow) (sure, open portsID) {
+	cell := &row.plain[s.ground]
 	if v := cell.Load(); v != 0 {
 		return unpack(v)
 	}
-	s, d := m.sources[m.source[from]], m.destinations[m.destination[to]]
-	sure, open = m.way(s, d, false)
-	switch d.kind {
-	case outside:
-		sure, open = allPorts, allPorts
-	case unclear:
-		open = allPorts
-	}
+	t := m.network.ports
+	sure, open = m.authorize(s, d, false)
+	sure, open = t.or(d.free, t.minus(sure, d.strict)), t.or(d.free, t.minus(open, d.strict))
 	cell.Store(pack(sure, open))
 	return sure, open
+}
+
+// identified returns what a server lets through of mTLS, which shows the
+// identity of the client.
+func (m *meshLayer) identified(s *meshSource, d *meshDestination, plainSure, plainOpen portsID) (sure, open portsID) {
+	t := m.network.ports
+	sure, open = m.authorize(s, d, true)
+	if d.disabled != noPorts {
+		// A server that takes no mTLS is spoken to in plaintext.
+		sure = t.or(t.minus(sure, d.disabled), t.and(plainSure, d.disabled))
+		open = t.or(t.minus(open, d.disabled), t.and(plainOpen, d.disabled))
+	}
+	return t.or(d.free, sure), t.or(d.free, open)
 }
 
 func (m *meshLayer) row(to uint32) *meshRow {
 	slot := &m.memo[m.destination[to]]
 	row := slot.Load()
 	if row == nil {
-		row = &meshRow{make([]atomic.Uint64, len(m.sources)), make([]atomic.Uint64, len(m.sources))}
+		row = &meshRow{make([]atomic.Uint64, len(m.sources)), make([]atomic.Uint64, m.grounds)}
 		if !slot.CompareAndSwap(nil, row) {
 			row = slot.Load()
 		}
@@ -258,7 +293,7 @@ func (m *meshLayer) carried(ports portsID) portsID {
 
 // tunnels says whether TCP between two points is carried to the HBONE port.
 func (m *meshLayer) tunnels(from, to uint32) trace.Ternary {
-	if m.idle || from >= m.network.pods || to >= m.network.pods {
+	if !m.carries || from >= m.network.pods || to >= m.network.pods {
 		return trace.No
 	}
 	s, d := m.members[m.network.points[from].endpoint], m.members[m.network.points[to].endpoint]
@@ -275,26 +310,24 @@ func (m *meshLayer) tunnels(from, to uint32) trace.Ternary {
 // usual returns what gets through, however the client is set up to speak. Under
 // the open reading it may speak plaintext always: it only has to go round its
 // own proxy.
-func (m *meshLayer) usual(s *meshSource, d *meshDestination) (sure, open portsID) {
+func (m *meshLayer) usual(s *meshSource, d *meshDestination, row *meshRow) (sure, open portsID) {
 	if d.kind == outside {
 		return allPorts, allPorts
 	}
-	ports := m.network.ports
-	plainSure, plainOpen := m.way(s, d, false)
+	t := m.network.ports
+	plainSure, plainOpen := m.plaintext(s, d, row)
 	sure, open = plainSure, plainOpen
 	if s.kind != outside {
-		mtlsSure, mtlsOpen := m.way(s, d, true)
-		open = ports.or(mtlsOpen, plainOpen)
+		mtlsSure, mtlsOpen := m.identified(s, d, plainSure, plainOpen)
 		speech := m.speech(s, d)
 		if speech.unclear {
-			sure = ports.and(mtlsSure, plainSure)
+			sure = t.and(mtlsSure, plainSure)
 		} else {
-			either := ports.or(mtlsSure, plainSure)
-			sure = ports.or(ports.and(speech.mtls, mtlsSure), ports.or(ports.and(speech.plain, plainSure), ports.and(speech.either, either)))
-			sure = ports.or(sure, ports.and(m.rest, mtlsSure))
-			// Where a client cannot speak mTLS it cannot get through by it.
-			open = ports.or(plainOpen, ports.minus(mtlsOpen, speech.plain))
+			sure = t.or(t.and(speech.mtls, mtlsSure), t.and(speech.plain, plainSure))
+			sure = t.or(sure, t.and(speech.either, t.or(mtlsSure, plainSure)))
 		}
+		// Where a client cannot speak mTLS it cannot get through by it.
+		open = t.or(plainOpen, t.minus(mtlsOpen, speech.plain))
 	}
 	if d.kind == unclear {
 		open = allPorts
@@ -309,39 +342,16 @@ type speech struct {
 }
 
 func (m *meshLayer) speech(s *meshSource, d *meshDestination) speech {
-	ports := m.network.ports
-	out := speech{mtls: m.tcp, unclear: s.kind == unclear || s.ranges}
+	t := m.network.ports
+	out := speech{mtls: allPorts, unclear: s.kind == unclear || s.ranges}
 	if s.kind == sidecar {
-		out.mtls = s.outbound
-		out.plain = ports.minus(m.tcp, s.outbound)
+		out.plain = t.minus(allPorts, s.outbound)
 	}
 	off, on := m.turnedOff(s, d)
-	out.plain = ports.or(out.plain, ports.minus(off, on))
-	out.either = ports.minus(ports.and(off, on), out.plain)
-	out.mtls = ports.minus(out.mtls, ports.or(out.plain, out.either))
+	out.plain = t.or(out.plain, t.minus(off, on))
+	out.either = t.minus(t.and(off, on), out.plain)
+	out.mtls = t.minus(allPorts, t.or(out.plain, out.either))
 	return out
-}
-
-// way returns what a server lets through of connections by mTLS, with the
-// identity of the client, or of plaintext.
-func (m *meshLayer) way(s *meshSource, d *meshDestination, mtls bool) (sure, open portsID) {
-	if d.kind == outside {
-		return allPorts, allPorts
-	}
-	ports := m.network.ports
-	sure, open = m.authorize(s, d, mtls)
-	accepted := m.tcp
-	switch {
-	case mtls && d.disabled != noPorts:
-		// A server that takes no mTLS is spoken to in plaintext.
-		plainSure, plainOpen := m.authorize(s, d, false)
-		sure = ports.or(ports.minus(sure, d.disabled), ports.and(plainSure, d.disabled))
-		open = ports.or(ports.minus(open, d.disabled), ports.and(plainOpen, d.disabled))
-	case !mtls:
-		accepted = ports.minus(m.tcp, d.strict)
-	}
-	free := ports.or(m.rest, ports.minus(m.tcp, d.inbound))
-	return ports.or(free, ports.and(sure, accepted)), ports.or(free, ports.and(open, accepted))
 }
 
 // meshBlocks lists the prefixes that AuthorizationPolicies name.

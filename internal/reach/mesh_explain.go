@@ -140,9 +140,9 @@ func (q *meshQuestion) mtls() Layer {
 		l.Why = name + " is a gateway, and what it takes its servers decide"
 		return l
 	case !q.seen():
-		l.Why = fmt.Sprintf("TCP %d of %s does not go through its sidecar", q.port, name)
+		l.Why = fmt.Sprintf("TCP %d of %s does not go through %s", q.port, name, l.By)
 		if at := q.network.graph.Inbound(q.to.endpoint.Workload).At; !at.Subject.IsZero() {
-			l.Rules = []Rule{{Place: at, Name: name, Says: "keeps ports from the sidecar"}}
+			l.Rules = []Rule{{Place: at, Name: name, Says: "keeps ports from the mesh"}}
 		}
 		return l
 	}
@@ -187,7 +187,7 @@ func (q *meshQuestion) whyPlain() string {
 	case q.s.ranges:
 		return "annotations keep addresses from its sidecar"
 	case q.s.kind == sidecar && !q.has(q.s.outbound):
-		return fmt.Sprintf("%s of %s keeps port %d from its sidecar", q.network.graph.Outbound(w).At.Field, q.from.endpoint.Name, q.port)
+		return fmt.Sprintf("%s of %s keeps TCP %d from its sidecar", q.network.graph.Outbound(w).At.Field, q.from.endpoint.Name, q.port)
 	}
 	for _, r := range q.d.rules {
 		if r.pod != q.port {
@@ -250,7 +250,8 @@ func (q *meshQuestion) authorization() Layer {
 // cite finds the rules that decide.
 func (q *meshQuestion) cite(l *Layer, identified bool) {
 	var isolating, allowing, denying, doubtful []Rule
-	var requests []string
+	var requests []string // that allowing rules ask for
+	whole := false        // some rule allows every request
 	external := ""
 	for _, b := range q.d.policies {
 		matched := false
@@ -281,6 +282,7 @@ func (q *meshQuestion) cite(l *Layer, identified bool) {
 				}
 				matched = true
 				if q.has(sure) && !b.unsure {
+					whole = whole || len(asks) == 0
 					allowing = append(allowing, rule)
 				} else {
 					rule.Says = "may allow it"
@@ -301,7 +303,7 @@ func (q *meshQuestion) cite(l *Layer, identified bool) {
 	}
 	who := "plaintext, which has no identity"
 	if identified {
-		who = "the identity " + trustDomain + "/ns/" + q.s.namespace + "/sa/" + q.s.account
+		who = "the identity " + q.s.principal
 	}
 	switch {
 	case l.Verdict == Denied && len(denying) > 0:
@@ -316,7 +318,7 @@ func (q *meshQuestion) cite(l *Layer, identified bool) {
 		l.Rules, l.Why = slices.Concat(denying, isolating), "whether its policies are enforced is not known: "+cmp.Or(q.d.why, q.s.why)
 	case len(allowing) > 0:
 		l.Rules, l.Why = allowing, names(allowing)+" allows "+who
-		if len(requests) == len(allowing) {
+		if !whole {
 			l.Why += ", for some requests: " + list(requests)
 		}
 	default:
@@ -348,7 +350,10 @@ func (m *meshLayer) change(l Layer, from, to uint32) string {
 // encryption says how data travels between two points.
 func (m *meshLayer) encryption(from, to uint32, protocol Protocol, port uint16) (trace.Encryption, string) {
 	n := m.network
-	hop := m.hop(n.points[from].endpoint, n.points[to].endpoint, port)
+	var hop *trace.Hop
+	if protocol == TCP {
+		hop = m.hop(n.points[from].endpoint, n.points[to].endpoint, port)
+	}
 	if !m.idle && to < n.pods && protocol == TCP {
 		s, d := m.memberOf(from), m.memberOf(to)
 		q := meshQuestion{m, &meshSource{member: s}, &meshDestination{member: d}, n.points[from], n.points[to], protocol, port}

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,13 +26,17 @@ type member struct {
 	mesh               trace.Mesh
 	why                string
 	namespace, account string
+	principal          string // its identity
 	waypoint           bool
 	gateway            string // the Gateway whose pods these are, "" if none
 
+	// Ports of TCP. Those of other protocols, which no proxy sees, may be among
+	// them: allPorts is the fastest way to say all of TCP.
 	inbound, outbound portsID // what its sidecar takes over
-	ranges            bool    // its sidecar takes over some addresses only
+	free              portsID // what no proxy decides about, other protocols included
 	strict, disabled  portsID // the ports that take mTLS only, and plaintext only
 	tcpOnly           portsID // the ports that are declared not to speak HTTP
+	ranges            bool    // its sidecar takes over some addresses only
 	rules             []serverPort
 }
 
@@ -58,7 +63,7 @@ func (m *meshLayer) enroll(e *Endpoint) *member {
 	g := n.graph
 	k := &member{mesh: g.Mesh(w), namespace: w.Namespace, account: account(w)}
 	m.members[e] = k
-	k.why = k.mesh.Why
+	k.why, k.principal = k.mesh.Why, trustDomain+"/ns/"+k.namespace+"/sa/"+k.account
 	switch {
 	case k.mesh.In == trace.No:
 		k.kind = outside
@@ -80,11 +85,12 @@ func (m *meshLayer) enroll(e *Endpoint) *member {
 			}
 		}
 	}
-	k.inbound, k.outbound = m.tcp, m.tcp
+	k.inbound, k.outbound = m.capture(g.Inbound(w)), allPorts
 	if k.kind == sidecar {
 		out := g.Outbound(w)
-		k.inbound, k.outbound, k.ranges = m.capture(g.Inbound(w)), m.capture(out), out.Ranges
+		k.outbound, k.ranges = m.capture(out), out.Ranges
 	}
+	k.free = n.ports.or(m.rest, n.ports.minus(m.tcp, k.inbound))
 	if !k.mesh.Gateway {
 		// The servers of a gateway decide themselves what they take.
 		m.modes(k, w)
@@ -107,12 +113,15 @@ func account(w *estate.Workload) string {
 func (m *meshLayer) capture(c trace.Capture) portsID {
 	t := m.network.ports
 	if c.All {
-		return t.minus(m.tcp, m.tcpPorts(c.Except))
+		return t.minus(allPorts, m.tcpPorts(c.Except))
 	}
 	return m.tcpPorts(c.Ports)
 }
 
 func (m *meshLayer) tcpPorts(list []int32) portsID {
+	if len(list) == 0 {
+		return noPorts
+	}
 	var out Ports
 	for _, p := range list {
 		if p >= 0 && p <= lastPort {
@@ -143,7 +152,7 @@ func (m *meshLayer) modes(k *member, w *estate.Workload) {
 			k.disabled = t.or(k.disabled, ports)
 		}
 	}
-	assign(mode(0), m.tcp)
+	assign(mode(0), allPorts)
 	for _, port := range g.PeerPorts(w) {
 		assign(mode(port), m.tcpPorts([]int32{port}))
 	}
@@ -188,12 +197,29 @@ func (m *meshLayer) declarations(k *member, w *estate.Workload) {
 // ruled reports whether a DestinationRule takes the identity of the mesh from
 // clients of any namespace at a port of a Service.
 func (m *meshLayer) ruled(s *estate.Resource[corev1.Service], port int32) bool {
-	for _, r := range estate.DestinationRules.In(m.network.graph.Estate) {
-		if mode, _ := m.network.graph.ClientTLS(r.Object.Namespace, s, port); anonymous(mode) {
-			return true
+	return slices.ContainsFunc(m.ruling, func(namespace string) bool {
+		mode, _ := m.network.graph.ClientTLS(namespace, s, port)
+		return anonymous(mode)
+	})
+}
+
+// rulingNamespaces returns the namespaces with DestinationRules that take the
+// identity of the mesh from clients: a rule works for clients of its own
+// namespace at least.
+func rulingNamespaces(e *estate.Estate) []string {
+	var out []string
+	for _, r := range estate.DestinationRules.In(e) {
+		policy := r.Object.Spec.GetTrafficPolicy()
+		ruling := policy.GetTls() != nil && anonymous(policy.GetTls().GetMode().String())
+		for _, p := range policy.GetPortLevelSettings() {
+			ruling = ruling || p.GetTls() != nil && anonymous(p.GetTls().GetMode().String())
+		}
+		if ruling {
+			out = append(out, r.Object.Namespace)
 		}
 	}
-	return false
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // anonymous reports whether a client of a TLS mode shows no identity of the

@@ -117,7 +117,7 @@ func (m *meshLayer) compilePolicy(r *estate.Resource[istiosecurity.Authorization
 }
 
 func (m *meshLayer) compileCondition(c *istioapi.Condition) authorizationCondition {
-	out := authorizationCondition{Condition: c, blocks: -1, notBlocks: -1, ports: m.tcp}
+	out := authorizationCondition{Condition: c, blocks: -1, notBlocks: -1, ports: allPorts}
 	switch c.GetKey() {
 	case "source.ip", "destination.ip":
 		out.blocks, out.notBlocks = m.addresses(c.GetValues()), m.addresses(c.GetNotValues())
@@ -156,7 +156,7 @@ func (m *meshLayer) portsOf(ports, not []string) portsID {
 		}
 		return m.tcpPorts(out)
 	}
-	out := m.tcp
+	out := allPorts
 	if len(ports) > 0 {
 		out = read(ports)
 	}
@@ -233,12 +233,12 @@ func (m *meshLayer) targeted(a *authorization, k *member) trace.Ternary {
 	return trace.No
 }
 
-// authorize returns the TCP ports at which the policies of a destination let a
+// authorize returns the ports of TCP at which the policies of a destination let a
 // source through, with its identity if it speaks mTLS: CUSTOM first, then DENY,
 // then ALLOW.
 func (m *meshLayer) authorize(s *meshSource, d *meshDestination, identified bool) (sure, open portsID) {
 	t := m.network.ports
-	sure, open = m.tcp, m.tcp
+	sure, open = allPorts, allPorts
 	var allowSure, allowMay portsID
 	allows, certain := false, false
 	for _, p := range d.policies {
@@ -306,19 +306,25 @@ func (m *meshLayer) and(a, b extent) extent {
 // requests there.
 func (m *meshLayer) matchRule(a *authorization, r *authorizationRule, s *meshSource, d *meshDestination, identified bool) (sure, may portsID, requests []string) {
 	t := m.network.ports
-	whole := extent{match: trace.Yes, ports: m.tcp}
-	for _, c := range r.when {
-		whole = m.and(whole, m.matchCondition(a, &c, s, d, identified))
-	}
-	froms, tos := []extent{{match: trace.Yes, ports: m.tcp}}, []extent{{match: trace.Yes, ports: m.tcp}}
+	nothing := []extent{{match: trace.Yes, ports: allPorts}}
+	froms, tos := nothing, nothing
 	if len(r.from) > 0 {
-		froms = froms[:0]
+		froms = nil
 		for i := range r.from {
-			froms = append(froms, m.matchSource(a, &r.from[i], s, identified))
+			if f := m.matchSource(a, &r.from[i], s, identified); f.match != trace.No {
+				froms = append(froms, f)
+			}
+		}
+		if len(froms) == 0 {
+			return noPorts, noPorts, nil // as for most pairs of points
 		}
 	}
+	whole := nothing[0]
+	for i := range r.when {
+		whole = m.and(whole, m.matchCondition(a, &r.when[i], s, d, identified))
+	}
 	if len(r.to) > 0 {
-		tos = tos[:0]
+		tos = nil
 		for i := range r.to {
 			tos = append(tos, matchOperation(&r.to[i]))
 		}
@@ -356,7 +362,7 @@ func (m *meshLayer) within(a *authorization, x extent, d *meshDestination) ports
 	}
 	blind := d.tcpOnly
 	if d.kind == ambient && !d.waypoint {
-		blind = m.tcp
+		blind = allPorts
 	}
 	if a.action == istioapi.AuthorizationPolicy_DENY {
 		return m.network.ports.and(x.ports, blind)
@@ -366,7 +372,7 @@ func (m *meshLayer) within(a *authorization, x extent, d *meshDestination) ports
 
 // matchSource says whether a source is that of a rule.
 func (m *meshLayer) matchSource(a *authorization, from *authorizationSource, s *meshSource, identified bool) extent {
-	out := extent{match: trace.Yes, ports: m.tcp}
+	out := extent{match: trace.Yes, ports: allPorts}
 	if from.Source == nil {
 		return out
 	}
@@ -375,7 +381,7 @@ func (m *meshLayer) matchSource(a *authorization, from *authorizationSource, s *
 		values, not []string
 		matches     func(pattern string) trace.Ternary
 	}{
-		{from.GetPrincipals(), from.GetNotPrincipals(), id.principal},
+		{from.GetPrincipals(), from.GetNotPrincipals(), id.matches},
 		{from.GetNamespaces(), from.GetNotNamespaces(), id.inNamespace},
 		{from.GetServiceAccounts(), from.GetNotServiceAccounts(), func(p string) trace.Ternary { return id.serviceAccount(p, a.space) }},
 		{from.GetTrustDomains(), from.GetNotTrustDomains(), id.inDomain},
@@ -465,11 +471,11 @@ func covers(wide, narrow string) bool {
 // matchCondition decides one of the conditions of a rule. Source of the keys:
 // Istio's reference of authorization policy conditions.
 func (m *meshLayer) matchCondition(a *authorization, c *authorizationCondition, s *meshSource, d *meshDestination, identified bool) extent {
-	out := extent{match: trace.Yes, ports: m.tcp}
+	out := extent{match: trace.Yes, ports: allPorts}
 	id := identityOf(s, identified)
 	switch key := c.GetKey(); {
 	case key == "source.principal":
-		out.match = satisfied(c.GetValues(), c.GetNotValues(), id.principal)
+		out.match = satisfied(c.GetValues(), c.GetNotValues(), id.matches)
 	case key == "source.namespace":
 		out.match = satisfied(c.GetValues(), c.GetNotValues(), id.inNamespace)
 	case key == "source.serviceAccount":
@@ -549,26 +555,22 @@ func satisfied(values, not []string, matches func(string) trace.Ternary) trace.T
 // pattern matches it, so that a rule about others than somebody matches it
 // always.
 type identity struct {
-	namespace, account string
-	known              bool
+	*member
+	known bool
 }
 
-func identityOf(s *meshSource, identified bool) identity {
-	return identity{s.namespace, s.account, identified}
-}
+func identityOf(s *meshSource, identified bool) identity { return identity{s.member, identified} }
 
-func (id identity) text() string { return "/ns/" + id.namespace + "/sa/" + id.account }
-
-func (id identity) principal(pattern string) trace.Ternary {
+func (id identity) matches(pattern string) trace.Ternary {
 	if !id.known {
 		return trace.No
 	}
-	if wildcard(pattern, trustDomain+id.text()) {
+	if wildcard(pattern, id.principal) {
 		return trace.Yes
 	}
 	// The trust domain may be another one.
 	if domain, rest, ok := strings.Cut(pattern, "/"); ok && domain != trustDomain && !strings.HasPrefix(pattern, "*") &&
-		wildcard("/"+rest, id.text()) {
+		wildcard(rest, id.principal[len(trustDomain)+1:]) {
 		return trace.Unclear
 	}
 	return trace.No

@@ -9,7 +9,7 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
-// A Capture says which TCP ports a sidecar takes over in one direction.
+// A Capture says which TCP ports the mesh takes over in one direction.
 type Capture struct {
 	All    bool    // all ports but Except; without it, only Ports
 	Ports  []int32 // sorted
@@ -19,7 +19,7 @@ type Capture struct {
 	At     Place // the annotation that limits it; the zero Place if none does
 }
 
-// Has reports whether the sidecar takes over a port.
+// Has reports whether it takes over a port.
 func (c Capture) Has(port int32) bool {
 	if c.All {
 		return !slices.Contains(c.Except, port)
@@ -27,32 +27,39 @@ func (c Capture) Has(port int32) bool {
 	return slices.Contains(c.Ports, port)
 }
 
-// The annotations of a pod that limit what its sidecar takes over, and the
-// ports that every sidecar answers at by itself, without mTLS. Source: the
-// reference of resource annotations of Istio, and its page on application
-// requirements.
+// The annotations of a pod that limit what the mesh takes over. Source: Istio's
+// reference of resource annotations.
 const (
 	includeInbound        = "traffic.sidecar.istio.io/includeInboundPorts"
 	excludeInbound        = "traffic.sidecar.istio.io/excludeInboundPorts"
 	excludeOutbound       = "traffic.sidecar.istio.io/excludeOutboundPorts"
 	includeOutboundRanges = "traffic.sidecar.istio.io/includeOutboundIPRanges"
 	excludeOutboundRanges = "traffic.sidecar.istio.io/excludeOutboundIPRanges"
+	interceptionMode      = "sidecar.istio.io/interceptionMode"
+	bypassInbound         = "ambient.istio.io/bypass-inbound-capture"
 )
 
-// SidecarPorts are where a sidecar itself answers everybody: telemetry and
-// health checks.
+// SidecarPorts are where a sidecar itself answers everybody, without mTLS:
+// telemetry and health checks. Source: Istio's page on application
+// requirements.
 var SidecarPorts = []int32{15020, 15021, 15090}
 
-// Inbound returns what the sidecar of w takes over of what arrives.
+// Inbound returns what the mesh takes over of what arrives at w.
 func (g *Graph) Inbound(w *estate.Workload) Capture {
 	a := w.Template.Annotations
-	out := Capture{All: true, Except: slices.Clone(SidecarPorts)}
-	if include, set := a[includeInbound]; set {
-		out.At = workloadPlace(w, w.TemplateField(annotation(includeInbound)))
-		if include != "*" {
-			// Exclusions only count where everything is taken over.
-			return Capture{Ports: portList(include), At: out.At}
+	if m := g.Mesh(w); m.Ambient {
+		if a[bypassInbound] == "true" {
+			return Capture{At: workloadPlace(w, w.TemplateField(annotation(bypassInbound)))}
 		}
+		return Capture{All: true}
+	}
+	if a[interceptionMode] == "NONE" {
+		return Capture{At: workloadPlace(w, w.TemplateField(annotation(interceptionMode)))}
+	}
+	out := Capture{All: true, Except: slices.Clone(SidecarPorts)}
+	if include, set := a[includeInbound]; set && include != "*" {
+		// Exclusions only count where everything is taken over.
+		return Capture{Ports: portList(include), At: workloadPlace(w, w.TemplateField(annotation(includeInbound)))}
 	}
 	if exclude := portList(a[excludeInbound]); len(exclude) > 0 {
 		out.At = workloadPlace(w, w.TemplateField(annotation(excludeInbound)))
@@ -65,6 +72,9 @@ func (g *Graph) Inbound(w *estate.Workload) Capture {
 // Outbound returns what the sidecar of w takes over of what is sent.
 func (g *Graph) Outbound(w *estate.Workload) Capture {
 	a := w.Template.Annotations
+	if a[interceptionMode] == "NONE" {
+		return Capture{At: workloadPlace(w, w.TemplateField(annotation(interceptionMode)))}
+	}
 	out := Capture{All: true}
 	if exclude := portList(a[excludeOutbound]); len(exclude) > 0 {
 		out.Except, out.At = exclude, workloadPlace(w, w.TemplateField(annotation(excludeOutbound)))
