@@ -67,7 +67,7 @@ func verdictOf(t *testing.T, n *Network, question string) Verdict {
 
 // The cluster of the tables: web, api and db in shop, and a client in another
 // namespace. Each pod has one address.
-const shop = `
+const shopPods = `
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop, labels: {team: shop}}
@@ -349,7 +349,7 @@ func TestCalico(t *testing.T) {
 		}, []string{"shop/db 192.0.2.1 TCP 443 unknown", "shop/db shop/web TCP 443 denied"}},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			n := New(trace.New(placed(estateOf(t, shop+"---\n"+strings.Join(test.manifests, "---\n")))))
+			n := New(trace.New(placed(estateOf(t, shopPods+"---\n"+strings.Join(test.manifests, "---\n")))))
 			for _, line := range test.want {
 				at := strings.LastIndexByte(line, ' ')
 				if got := verdictOf(t, n, line[:at]); got.String() != line[at+1:] {
@@ -363,7 +363,7 @@ func TestCalico(t *testing.T) {
 // Pods whose addresses nobody knows may stand in a net, and a service account
 // that no file shows may have any label.
 func TestCalicoDoubt(t *testing.T) {
-	bare := strings.ReplaceAll(shop, "kind: ServiceAccount", "kind: ConfigMap")
+	bare := strings.ReplaceAll(shopPods, "kind: ServiceAccount", "kind: ConfigMap")
 	for _, test := range []struct{ claim, policy, question, want string }{
 		{"a net may hold a pod", policyOf("p", `{selector: "app == 'db'", types: [Ingress], ingress: [{action: Allow, source: {nets: [10.0.0.0/24]}}]}`), "shop/web shop/db TCP 5432", "unknown"},
 		{"a net of all private addresses holds every pod", policyOf("p", `{selector: "app == 'db'", types: [Ingress], ingress: [{action: Allow, source: {nets: ["0.0.0.0/0", "::/0"]}}]}`), "shop/web shop/db TCP 5432", "allowed"},
@@ -410,7 +410,7 @@ func TestHostEndpoints(t *testing.T) {
 		{"and so may be the pods in its network", host(auto) + policyOf("p", `{selector: "app == 'db'", types: [Egress], egress: [{action: Allow, destination: {namespaceSelector: global(), selector: role == 'node'}}]}`), "shop/db shop/agent TCP 443", "unknown"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			n := New(trace.New(placed(estateOf(t, shop+nodePod+test.manifests))))
+			n := New(trace.New(placed(estateOf(t, shopPods+nodePod+test.manifests))))
 			if got := verdictOf(t, n, test.question); got.String() != test.want {
 				t.Errorf("%s is %s, want %s", test.question, got, test.want)
 			}
@@ -420,7 +420,7 @@ func TestHostEndpoints(t *testing.T) {
 
 // Policies that somebody thinks of are compiled, and decide nothing.
 func TestStaged(t *testing.T) {
-	n := New(trace.New(estateOf(t, shop+`---
+	n := New(trace.New(estateOf(t, shopPods+`---
 apiVersion: projectcalico.org/v3
 kind: StagedNetworkPolicy
 metadata: {name: set, namespace: shop}
@@ -447,7 +447,7 @@ spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}
 
 // An explanation names the policy of Calico and its rule.
 func TestCalicoExplained(t *testing.T) {
-	n := New(trace.New(placed(estateOf(t, shop+"---\n"+
+	n := New(trace.New(placed(estateOf(t, shopPods+"---\n"+
 		policyOf("p", `{selector: "app == 'db'", types: [Ingress], ingress: [{action: Deny, source: {selector: "app == 'web'"}}, {action: Allow}]}`)))))
 	find := func(name string) *Endpoint {
 		return n.endpoints[slices.IndexFunc(n.endpoints, func(e *Endpoint) bool { return e.Name == name })]

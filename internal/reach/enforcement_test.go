@@ -114,7 +114,7 @@ func TestEnforcement(t *testing.T) {
 		{"the VPC CNI does see them", awsNode + ownGroups + denyDB, "", "shop/web shop/db TCP 5432", Denied, trace.Yes, "the VPC CNI"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			n := New(trace.New(live(placed(estateOf(t, shop+test.manifests)), test.node)))
+			n := New(trace.New(live(placed(estateOf(t, shopPods+test.manifests)), test.node)))
 			if got := verdictOf(t, n, test.question); got != test.want {
 				t.Errorf("%s is %s, want %s", test.question, got, test.want)
 			}
@@ -153,7 +153,7 @@ func ingressLayer(t *testing.T, n *Network, question string) Layer {
 // Files do not show what enforces policies: they are taken to be enforced, and
 // the explanation says so.
 func TestEnforcementOfFiles(t *testing.T) {
-	n := New(trace.New(placed(estateOf(t, shop+denyDB))))
+	n := New(trace.New(placed(estateOf(t, shopPods+denyDB))))
 	l := ingressLayer(t, n, "shop/web shop/db")
 	if l.Enforced != trace.Unclear || l.Verdict != Denied || !strings.HasPrefix(l.By, "taken to be enforced: manifests do not show") {
 		t.Errorf("%s by %q: %s", l.Enforced, l.By, l.Verdict)
@@ -174,7 +174,7 @@ func TestUnenforced(t *testing.T) {
 		{"on some nodes", awsNode + nodeOf("n1", "{}") + nodeOf("w1", "{kubernetes.io/os: windows}"), false},
 		{"on no node that there is", awsNode + nodeOf("w1", "{kubernetes.io/os: windows}"), true},
 	} {
-		n := New(trace.New(live(placed(estateOf(t, shop+test.manifests)), "")))
+		n := New(trace.New(live(placed(estateOf(t, shopPods+test.manifests)), "")))
 		why, _, ok := n.Unenforced()
 		if ok != test.want || ok == (why == "") {
 			t.Errorf("%s: %v %q", test.claim, ok, why)
@@ -187,7 +187,7 @@ func TestUnenforced(t *testing.T) {
 
 // A policy that nothing enforces beside one that something does is said.
 func TestIdlePolicyIsNoted(t *testing.T) {
-	n := New(trace.New(live(placed(estateOf(t, shop+awsNode+denyByCalico+denyDB)), "")))
+	n := New(trace.New(live(placed(estateOf(t, shopPods+awsNode+denyByCalico+denyDB)), "")))
 	var ends [2]*Endpoint
 	for _, e := range n.endpoints {
 		if e.Name == "shop/web" {
@@ -229,7 +229,7 @@ func TestCilium(t *testing.T) {
 		{"a reserved label selects nobody knows what", policy("{endpointSelector: {matchLabels: {reserved:host: ''}}, ingress: [{}]}"), Unknown, trace.Unclear},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			n := New(trace.New(placed(estateOf(t, shop+test.manifests))))
+			n := New(trace.New(placed(estateOf(t, shopPods+test.manifests))))
 			if got := verdictOf(t, n, "shop/web shop/db TCP 5432"); got != test.want {
 				t.Errorf("it is %s, want %s", got, test.want)
 			}
@@ -266,7 +266,7 @@ func TestDefault(t *testing.T) {
 		{"a policy that nothing enforces", awsNode + denyByCalico, trace.Yes, false, ""},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			n := New(trace.New(placed(estateOf(t, shop+test.manifests))))
+			n := New(trace.New(placed(estateOf(t, shopPods+test.manifests))))
 			for _, w := range estate.Workloads.In(n.graph.Estate) {
 				if w.Name != "db" {
 					continue
