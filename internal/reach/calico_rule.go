@@ -88,11 +88,11 @@ func (c *calico) end(e *estate.CalicoEntityRule, home string, a action) (out pee
 	if a == deny {
 		nets = c.netsSurely
 	}
-	f, any, ok := chosen(e, home)
+	f, limited, ok := chosen(e, home)
 	switch {
 	case !ok:
 		out.sure, doubt = nil, "its selector cannot be read"
-	case any:
+	case limited:
 		out = out.intersect(c.choose(f))
 	}
 	if e.NotSelector != "" {
@@ -129,10 +129,10 @@ func (c *calico) end(e *estate.CalicoEntityRule, home string, a action) (out pee
 	return out, doubt
 }
 
-// chosen returns the endpoints that the selectors of an end choose; any is false
-// if it has none, ok if one cannot be read. A rule of a namespace is about its
+// chosen returns the endpoints that the selectors of an end choose; limited is
+// false if it has none, ok if one cannot be read. A rule of a namespace is about its
 // own, unless it says which ones.
-func chosen(e *estate.CalicoEntityRule, home string) (f family, any, ok bool) {
+func chosen(e *estate.CalicoEntityRule, home string) (f family, limited, ok bool) {
 	var names []string
 	accounts := ""
 	if e.ServiceAccounts != nil {
@@ -153,8 +153,8 @@ func chosen(e *estate.CalicoEntityRule, home string) (f family, any, ok bool) {
 			pins:  []pin{{calicoServiceAccount, slices.Compact(slices.Sorted(slices.Values(names)))}},
 		})
 	}
-	any = selects || e.NamespaceSelector != "" || home != "" && e.NotSelector != ""
-	return f, any, okSpaces && okOwn && okAccount
+	limited = selects || e.NamespaceSelector != "" || home != "" && e.NotSelector != ""
+	return f, limited, okSpaces && okOwn && okAccount
 }
 
 // intersect returns the points of both.
