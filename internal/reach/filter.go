@@ -96,7 +96,9 @@ func (n *Network) filter(shared map[string]*filter, d Direction, p *point, list 
 				continue
 			}
 			for _, name := range slices.Concat(r.named, r.without) {
+				// The length keeps one pod's ports from reading as another's policies.
 				key = append(append(key, name.name...), byte(name.protocol))
+				key = binary.AppendUvarint(key, uint64(len(p.ports[name.name])))
 				for _, port := range p.ports[name.name] {
 					key = binary.BigEndian.AppendUint16(append(key, byte(port.Protocol)), port.Port)
 				}
