@@ -158,9 +158,11 @@ var calicoDifferences = func() map[string]string {
 			out[scheme+": "+q] = why
 		}
 	}
-	const order = "policies without an order, or of the same, are asked by name (reference of GlobalNetworkPolicy, order); the analyzer asks them as they stand in the file. Of two that make each other's rule needless, which one is depends on it"
+	const order = "policies without an order, or of the same, are asked by name (reference of GlobalNetworkPolicy, order); the analyzer asks them as they stand in the file"
 	add(order, "testcase15-scheme", "non_vacous_policies")
 	add(order, "testcase15-with-ingress-scheme", "non_vacous_policies")
+	// In the order of the file it is 2: an ingress rule that a needless policy
+	// repeats counts here, and why it does not there is not settled.
 	add(order, "testcase17-scheme", "sanity_np_conflict1")
 	add("a client chooses the port from which it sends, so that a rule about source ports is no limit to who reaches what",
 		"testcase15-scheme", "equiv_new_TCP-101-104-ver2", "equiv_new_TCP-all-ports")

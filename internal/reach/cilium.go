@@ -78,7 +78,8 @@ func (n *Network) addCiliumSpec(s *estate.CiliumPolicySpec, place trace.Place, n
 		if len(rules.deny) > 0 {
 			p.rules[d] = append(p.rules[d], n.ciliumRule(deny, field+"Deny"))
 		}
-		// A rule without peers allows nothing.
+		// A rule that says nothing is the usual way to deny by default; it
+		// allows nothing (unverified beyond that use).
 		if slices.ContainsFunc(rules.allow, func(r estate.CiliumRule) bool { return !r.Empty() }) {
 			p.rules[d] = append(p.rules[d], n.ciliumRule(allow, field))
 		}

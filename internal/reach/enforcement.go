@@ -68,9 +68,9 @@ const (
 var agentNames = [agentKinds]string{"the VPC CNI", "EKS Auto Mode", "Calico", "Cilium"}
 
 // reads says what each of them enforces. Calico and Cilium took up the policies
-// of administrators version by version. What is not listed is not read. Sources:
-// the user guide of EKS on network policies, the reference of Calico and of
-// Cilium on their policies.
+// of administrators version by version. What is not listed is not read. That the
+// VPC CNI and Auto Mode enforce NetworkPolicies, and Calico its own, is what their
+// documentation says; the rows of Amazon's own kinds are unverified.
 var reads = [agentKinds][apis]trace.Ternary{
 	vpcCNI:      {kubernetesAPI: trace.Yes, amazonAPI: trace.Yes, applicationAPI: trace.Unclear, calicoAPI: trace.No, ciliumAPI: trace.No, clusterAPI: trace.No},
 	autoNode:    {kubernetesAPI: trace.Yes, amazonAPI: trace.Yes, applicationAPI: trace.Yes, calicoAPI: trace.No, ciliumAPI: trace.No, clusterAPI: trace.No},
