@@ -331,7 +331,9 @@ func (d *Document) text() string {
 	for i := range d.Statements {
 		s := &d.Statements[i]
 		var fields []string
-		add := func(key string, value any) { fields = append(fields, fmt.Sprintf("      %s: %s", quote(key), indent(value))) }
+		add := func(key string, value any) {
+			fields = append(fields, fmt.Sprintf("      %s: %s", quote(key), indent(value)))
+		}
 		if s.Sid != "" {
 			add("Sid", s.Sid)
 		}

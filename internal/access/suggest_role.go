@@ -186,7 +186,9 @@ func (b boundRole) reduce(calls []*KubernetesCall, from, to time.Time) Reduction
 
 // allows reports whether a rule allows a request, as Kubernetes decides it.
 func allows(r *rbacv1.PolicyRule, c *KubernetesCall) bool {
-	has := func(list []string, value string) bool { return slices.Contains(list, "*") || slices.Contains(list, value) }
+	has := func(list []string, value string) bool {
+		return slices.Contains(list, "*") || slices.Contains(list, value)
+	}
 	if !has(r.Verbs, c.Verb) {
 		return false
 	}

@@ -164,7 +164,8 @@ func (a *app) computeReach(e *estate.Estate, c *reachConfig, expectations []reac
 	g := trace.New(e)
 	n := reach.Of(g)
 	r := &report.Reach{GeneratedAt: a.Now(), ToolVersion: Version(), Args: c.args(), Estate: e}
-	r.Enforced, r.By = n.Enforcement()
+	how := n.Enforcement()
+	r.Enforced, r.Partly, r.By = how.State, how.State == trace.No && !how.Nowhere, how.Why
 	switch {
 	case c.expect != "":
 		r.Outcomes = n.Check(expectations)

@@ -1,6 +1,10 @@
 package estate
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"encoding/json"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // The types of Cilium (cilium.io/v2), as far as eksafe judges them: whom they
 // select, and whether they deny what nothing allows.
@@ -38,6 +42,35 @@ type CiliumRule struct {
 	FromEntities []string      `json:"fromEntities,omitempty"` // "all", "world", "cluster" …
 	ToEntities   []string      `json:"toEntities,omitempty"`
 	ToPorts      []CiliumPorts `json:"toPorts,omitempty"`
+	// Other is true of a rule that says more than this: it has other peers, or
+	// ICMP. Without anything a rule allows nothing.
+	Other bool `json:"other,omitempty"`
+}
+
+// Empty reports whether a rule says nothing.
+func (r *CiliumRule) Empty() bool {
+	return len(r.FromEntities) == 0 && len(r.ToEntities) == 0 && len(r.ToPorts) == 0 && !r.Other
+}
+
+// UnmarshalJSON reads a rule, and remembers that it has fields that are not
+// kept.
+func (r *CiliumRule) UnmarshalJSON(data []byte) error {
+	type plain CiliumRule
+	if err := json.Unmarshal(data, (*plain)(r)); err != nil {
+		return err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	for name := range fields {
+		switch name {
+		case "fromEntities", "toEntities", "toPorts", "other":
+		default:
+			r.Other = true
+		}
+	}
+	return nil
 }
 
 // CiliumPorts limits a rule to ports.

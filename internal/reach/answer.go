@@ -228,15 +228,20 @@ func (n *Network) explainPolicies(d Direction, pod, peer uint32, a *Answer) (l L
 		l.Kind = IngressPolicies
 	}
 	f := n.filters[d][pod]
+	idle := n.idle(d, pod)
 	switch {
+	case n.guards[d].points.has(pod):
+		l.Verdict, l.Why, l.Rules = Unknown, n.guards[d].why, n.guards[d].rules
+		return l, nil
 	case p.host:
 		l.Why = p.endpoint.Name + " is in the network of its node, where no policy of pods holds"
 		return l, nil
+	case f == nil && idle != nil:
+		l.Enforced, l.By = trace.No, n.enforcer.holds[pod].says(idle.api())
+		l.Why = "nothing enforces " + idle.name + " on " + p.endpoint.Name + ": " + l.By
+		return l, nil
 	case f == nil:
 		l.Why = fmt.Sprintf("no policy limits the %s of %s", d, p.endpoint.Name)
-		return l, nil
-	case l.Enforced == trace.No:
-		l.Why = "nothing enforces the policies of " + p.endpoint.Name + ": " + l.By
 		return l, nil
 	case d == Ingress && n.hosts.has(peer):
 		l.Why = n.points[peer].endpoint.Name + " is in the network of its node, and a node always reaches its own pods"
@@ -251,7 +256,23 @@ func (n *Network) explainPolicies(d Direction, pod, peer uint32, a *Answer) (l L
 		l.Verdict = Denied
 	}
 	notes = n.cite(&l, f, peer, a)
-	return l, notes
+	if idle != nil {
+		notes = append(notes, "nothing enforces "+idle.name+" on "+p.endpoint.Name+": "+n.enforcer.holds[pod].says(idle.api()))
+	}
+	return l, append(notes, n.enforcer.notes(p)...)
+}
+
+// idle returns the first policy that would limit a pod if anything enforced it.
+func (n *Network) idle(d Direction, pod uint32) *policy {
+	if n.written[d][pod] == n.filters[d][pod] {
+		return nil
+	}
+	for _, p := range n.written[d][pod].policies {
+		if n.enforcer.of(p.policy, pod) == trace.No {
+			return p.policy
+		}
+	}
+	return nil
 }
 
 // cite finds the rules that decide, in the order in which they are asked.
@@ -358,10 +379,10 @@ func (n *Network) matches(f *filter, r *rule, unsure bool, peer uint32, protocol
 		return false, false, ""
 	}
 	switch {
-	case unsure:
-		return false, true, "its selector cannot be decided"
 	case r.doubt != "":
 		return false, true, r.doubt
+	case unsure:
+		return false, true, "its selector cannot be decided"
 	case own != trace.Yes:
 		return false, true, "what it says of " + f.point.endpoint.Name + " cannot be decided"
 	case !r.peers.sure.has(peer):
@@ -371,19 +392,16 @@ func (n *Network) matches(f *filter, r *rule, unsure bool, peer uint32, protocol
 }
 
 func (n *Network) atPort(f *filter, r *rule, peer uint32, protocol Protocol, port uint16) bool {
-	if n.has(r.ports, protocol, port) {
-		return true
-	}
 	owner := f.point
 	if f.direction == Egress {
 		owner = n.points[peer]
 	}
-	for _, name := range r.named {
-		if name.protocol == protocol && slices.Contains(owner.ports[name.name], Named{protocol, port}) {
-			return true
-		}
+	called := func(names []namedRule) bool {
+		return slices.ContainsFunc(names, func(name namedRule) bool {
+			return name.protocol == protocol && slices.Contains(owner.ports[name.name], Named{protocol, port})
+		})
 	}
-	return false
+	return n.has(r.ports, protocol, port) && !called(r.without) || called(r.named)
 }
 
 // says writes what a rule does: "allows TCP 80", "denies all".
@@ -399,6 +417,9 @@ func says(r *rule, n *Network) string {
 	}
 	for _, name := range r.named {
 		parts = append(parts, fmt.Sprintf("%s port %q", name.protocol, name.name))
+	}
+	for _, name := range r.without {
+		parts = append(parts, fmt.Sprintf("but not %s port %q", name.protocol, name.name))
 	}
 	return what + " " + strings.Join(parts, ", ")
 }

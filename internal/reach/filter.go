@@ -30,64 +30,91 @@ type applied struct {
 	unsure bool
 }
 
+// A choice is a policy that may select a pod.
+type choice struct {
+	policy uint32
+	unsure bool // it is not known whether it does
+	idle   bool // nothing enforces it there
+}
+
 // compile makes the filters of all pods. Pods that no policy selects have none.
 func (n *Network) compile() {
 	for _, d := range []Direction{Ingress, Egress} {
-		lists := make([][]uint32, n.pods) // policy<<1 | unsure, by point
+		chosen := make([][]choice, n.pods)
 		for i, p := range n.policies {
 			if !p.applies[d] {
 				continue
 			}
 			for point := range p.selected.may.points() {
-				unsure := uint32(0)
-				if !p.selected.sure.has(point) {
-					unsure = 1
-				}
-				lists[point] = append(lists[point], uint32(i)<<1|unsure)
+				chosen[point] = append(chosen[point], choice{
+					uint32(i), !p.selected.sure.has(point), n.enforcer.of(p, point) == trace.No,
+				})
 			}
 		}
-		n.filters[d] = make([]*filter, n.pods)
+		n.filters[d], n.written[d] = make([]*filter, n.pods), make([]*filter, n.pods)
 		shared := map[string]*filter{}
-		var key []byte
-		for i, list := range lists {
+		for i, list := range chosen {
 			p := n.points[i]
 			if len(list) == 0 || p.host {
 				continue
 			}
-			key = key[:0]
-			own := false
-			for _, l := range list {
-				key = binary.AppendUvarint(key, uint64(l))
-				for j := range n.policies[l>>1].rules[d] {
-					r := &n.policies[l>>1].rules[d][j]
-					own = own || r.own != nil
-					if d == Ingress {
-						for _, name := range r.named {
-							// The length keeps one pod's ports from reading as another's policies.
-							key = append(append(key, name.name...), byte(name.protocol))
-							key = binary.AppendUvarint(key, uint64(len(p.ports[name.name])))
-							for _, port := range p.ports[name.name] {
-								key = binary.BigEndian.AppendUint16(append(key, byte(port.Protocol)), port.Port)
-							}
-						}
-					}
-				}
+			held := list
+			if slices.ContainsFunc(list, func(c choice) bool { return c.idle }) {
+				held = slices.DeleteFunc(slices.Clone(list), func(c choice) bool { return c.idle })
+				n.written[d][i] = n.filter(shared, d, p, list)
 			}
-			if own {
-				key = binary.AppendUvarint(append(key, 0), uint64(i))
+			if len(held) == 0 {
+				continue
 			}
-			f := shared[string(key)]
-			if f == nil {
-				f = &filter{direction: d, point: p}
-				for _, l := range list {
-					f.policies = append(f.policies, applied{n.policies[l>>1], l&1 == 1})
-				}
+			f := n.filter(shared, d, p, held)
+			if f.segments == nil {
 				f.segments = n.evaluate(f)
-				shared[string(key)] = f
 			}
 			n.filters[d][i] = f
+			if n.written[d][i] == nil {
+				n.written[d][i] = f
+			}
 		}
 	}
+}
+
+// filter returns the filter of a pod, which those share for which the same
+// rules mean the same.
+func (n *Network) filter(shared map[string]*filter, d Direction, p *point, list []choice) *filter {
+	var key []byte
+	for _, c := range list {
+		bits := uint64(c.policy) << 1
+		if c.unsure {
+			bits |= 1
+		}
+		key = binary.AppendUvarint(key, bits)
+		for j := range n.policies[c.policy].rules[d] {
+			r := &n.policies[c.policy].rules[d][j]
+			if r.own != nil {
+				key = append(key, byte(r.own(p)))
+			}
+			if d == Egress {
+				continue
+			}
+			for _, name := range slices.Concat(r.named, r.without) {
+				// The length keeps one pod's ports from reading as another's policies.
+				key = append(append(key, name.name...), byte(name.protocol))
+				key = binary.AppendUvarint(key, uint64(len(p.ports[name.name])))
+				for _, port := range p.ports[name.name] {
+					key = binary.BigEndian.AppendUint16(append(key, byte(port.Protocol)), port.Port)
+				}
+			}
+		}
+	}
+	f := shared[string(key)]
+	if f == nil {
+		f = &filter{direction: d, point: p}
+		for _, c := range list {
+			f.policies = append(f.policies, applied{n.policies[c.policy], c.unsure})
+		}
+		shared[string(key)] = f
+	}
+	return f
 }
 
 // A reading says how what is not known is taken.
@@ -296,7 +323,7 @@ func (n *Network) rectangles(r *rule, f *filter, unsure, wide bool) (out []recta
 		points = r.peers.may
 	}
 	if r.ports != noPorts {
-		out = append(out, rectangle{points, r.ports})
+		out = n.exclude(r.without, f, rectangle{points, r.ports})
 	}
 	for _, name := range r.named {
 		if f.direction == Ingress {
@@ -310,6 +337,36 @@ func (n *Network) rectangles(r *rule, f *filter, unsure, wide bool) (out []recta
 		out = append(out, n.resolve(name, points)...)
 	}
 	return out, doubtful
+}
+
+// exclude takes the ports that names stand for out of a rectangle.
+func (n *Network) exclude(names []namedRule, f *filter, r rectangle) []rectangle {
+	out := []rectangle{r}
+	for _, name := range names {
+		holes := n.resolve(name, r.points)
+		if f.direction == Ingress {
+			holes = nil
+			for _, port := range f.point.ports[name.name] {
+				if port.Protocol == name.protocol {
+					holes = append(holes, rectangle{r.points, n.ports.id(PortsOf(port.Protocol, int(port.Port), int(port.Port)))})
+				}
+			}
+		}
+		for _, hole := range holes {
+			var cut []rectangle
+			for _, piece := range out {
+				inside := rectangle{piece.points.intersect(hole.points), n.ports.minus(piece.ports, hole.ports)}
+				outside := rectangle{piece.points.minus(hole.points), piece.ports}
+				for _, part := range [...]rectangle{inside, outside} {
+					if len(part.points) > 0 && part.ports != noPorts {
+						cut = append(cut, part)
+					}
+				}
+			}
+			out = cut
+		}
+	}
+	return out
 }
 
 // resolve returns the ports that a name stands for on each pod of a set. To an
@@ -496,17 +553,14 @@ func (n *Network) passes(d Direction, pod, peer uint32) (sure, open portsID) {
 	if pod >= n.pods {
 		return allPorts, allPorts
 	}
+	if n.guards[d].points.has(pod) {
+		return noPorts, allPorts
+	}
 	f := n.filters[d][pod]
-	if f == nil || !n.limited(f, pod) {
+	if f == nil {
 		return allPorts, allPorts
 	}
 	return f.at(peer)
-}
-
-// limited reports whether a filter holds for a pod: nothing enforces it where it
-// does not.
-func (n *Network) limited(_ *filter, pod uint32) bool {
-	return n.enforcer.at(n.points[pod]) != trace.No
 }
 
 // between returns what the network lets through from one point to another:

@@ -148,6 +148,9 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 		if open == noPorts || n.itself(from, to) {
 			return
 		}
+		if n.guards[Egress].points.has(from) || n.guards[Ingress].points.has(to) {
+			sure = noPorts // what guards the host is not computed
+		}
 		s, o := n.vpc.between(n, from, to)
 		if sure, open = n.ports.and(sure, s), n.ports.and(open, o); open == noPorts {
 			return
@@ -160,7 +163,7 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 		if p >= n.pods {
 			return nil
 		}
-		if f := n.filters[d][p]; f != nil && n.limited(f, p) {
+		if f := n.filters[d][p]; f != nil {
 			return f
 		}
 		return nil

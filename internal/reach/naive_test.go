@@ -526,7 +526,7 @@ func protocolsMatch(ps []estate.ClusterPolicyProtocol, destination *naiveEnd, pr
 	return false
 }
 
-func subject(s estate.ClusterPolicySubject) func(*naiveEnd) bool {
+func subjectOf(s estate.ClusterPolicySubject) func(*naiveEnd) bool {
 	return func(pod *naiveEnd) bool {
 		if s.Namespaces != nil {
 			return across(pod, s.Namespaces, &metav1.LabelSelector{}) == yes
@@ -649,7 +649,7 @@ func (n *naive) collect() {
 	tiered := func(owner estate.Ref, tier string, priority int32, s estate.ClusterPolicySubject, rules [2][]naiveRule) {
 		for d := range rules {
 			if len(rules[d]) > 0 {
-				n.policies[d] = append(n.policies[d], &naivePolicy{owner: owner, tier: tier, priority: priority, selects: subject(s), rules: rules[d]})
+				n.policies[d] = append(n.policies[d], &naivePolicy{owner: owner, tier: tier, priority: priority, selects: subjectOf(s), rules: rules[d]})
 			}
 		}
 	}

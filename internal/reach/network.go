@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -22,6 +23,7 @@ type Network struct {
 	namespaces []*namespace // sorted by name
 	byName     map[string]*namespace
 	byLabel    map[[2]string][]*namespace
+	labelled   map[[2]string][]uint32 // the points of pods by label, in order
 
 	// points are the pods by namespace and name, then the targets, then the
 	// atoms of addresses. Points [0,pods) are pods, [pods,atoms) are targets.
@@ -32,14 +34,18 @@ type Network struct {
 	located     []locatedPoint // pods by known address
 	space       set            // the atoms in which pods with unknown addresses may be
 
-	tiers    []*tier
-	policies []*policy // in the order in which they are asked
-	filters  [2][]*filter
-	staged   []*policy // decide nothing yet
-	rejected []Rule    // policies that the API server would not take
-	enforcer enforcement
-	vpc      *vpc
-	mesh     *meshLayer
+	tiers     []*tier
+	policies  []*policy // in the order in which they are asked
+	bySubject map[estate.Ref][]*policy
+	filters   [2][]*filter
+	written   [2][]*filter // as if every policy were enforced; without segments where that differs
+	staged    []*policy    // decide nothing yet
+	rejected  []Rule       // policies that the API server would not take
+	guards    [2]hostGuard // what decides about pods in the network of their node
+	defaults  sync.Map     // fallback by *filter
+	enforcer  enforcement
+	vpc       *vpc
+	mesh      *meshLayer
 
 	endpoints []*Endpoint
 	byRef     map[estate.Ref]*Endpoint
@@ -95,6 +101,7 @@ func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n.addAddresses()
 	n.vpc.settle(n)
 	n.enforcer = enforcerOf(g.Estate)
+	n.enforcer.hold(n)
 	n.addPolicies()
 	n.mesh = newMeshLayer(n)
 	n.compile()
@@ -167,6 +174,12 @@ func (n *Network) addPods() {
 		ns.span.hi = uint32(len(n.points))
 	}
 	n.pods = uint32(len(n.points))
+	n.labelled = map[[2]string][]uint32{}
+	for i, p := range n.points {
+		for k, v := range p.labels {
+			n.labelled[[2]string{k, v}] = append(n.labelled[[2]string{k, v}], uint32(i))
+		}
+	}
 	slices.SortFunc(n.located, func(a, b locatedPoint) int {
 		return cmp.Or(cmp.Compare(a.atom, b.atom), cmp.Compare(a.point, b.point))
 	})

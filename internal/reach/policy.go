@@ -52,6 +52,7 @@ type policy struct {
 	name     string // "NetworkPolicy shop/web"
 	tier     *tier
 	order    float64 // within the tier
+	key      string  // among policies of one order
 	applies  [2]bool
 	selected peers // the pods that it selects
 	rules    [2][]rule
@@ -75,8 +76,8 @@ type rule struct {
 	parts  []part // that peers are made of; none for everybody
 	ports  portsID
 	// named are ports by name: of the pod itself for ingress, of the peer for
-	// egress.
-	named []namedRule
+	// egress. without are names of ports that ports do not stand for.
+	named, without []namedRule
 	// own limits the rule to some of the pods that the policy selects; nil is
 	// all of them.
 	own func(*point) trace.Ternary
@@ -165,13 +166,18 @@ func (n *Network) addPolicies() {
 		n.addNetworkPolicy(r, tiers["default"])
 	}
 	n.addClusterPolicies(tiers)
+	n.addCilium(tiers)
 	for _, t := range tiers {
 		n.tiers = append(n.tiers, t)
 	}
 	slices.SortFunc(n.tiers, func(a, b *tier) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name)) })
 	slices.SortStableFunc(n.policies, func(a, b *policy) int {
-		return cmp.Or(cmp.Compare(a.tier.order, b.tier.order), cmp.Compare(a.tier.name, b.tier.name), cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(a.tier.order, b.tier.order), cmp.Compare(a.tier.name, b.tier.name), cmp.Compare(a.order, b.order), cmp.Compare(a.key, b.key), cmp.Compare(a.name, b.name))
 	})
+	n.bySubject = map[estate.Ref][]*policy{}
+	for _, p := range n.policies {
+		n.bySubject[p.place.Subject] = append(n.bySubject[p.place.Subject], p)
+	}
 	for i := 1; i < len(n.policies); i++ {
 		a, b := n.policies[i-1], n.policies[i]
 		if a.tier == b.tier && a.order == b.order && (a.tier.name == "kube-admin" || a.tier.name == "kube-baseline") {
@@ -186,7 +192,7 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 	o := &r.Object
 	p := &policy{
 		place: trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin},
-		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder,
+		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder, key: "knp.default." + o.Name,
 	}
 	if !n.admit(p.place, p.name, networkFault(&o.Spec)) {
 		return
@@ -336,13 +342,21 @@ func (n *Network) selection(in []*namespace, key string, selector *metav1.LabelS
 	if known, ok := n.sets[key]; ok {
 		return known
 	}
-	var out set
+	var spans, out set
 	for _, ns := range in {
-		if s.Empty() && len(n.hosts) == 0 {
-			out = out.extend(ns.span.lo, ns.span.hi)
-			continue
+		spans = spans.extend(ns.span.lo, ns.span.hi)
+	}
+	switch candidates, indexed := n.podsWith(selector); {
+	case s.Empty() && len(n.hosts) == 0:
+		out = spans
+	case indexed:
+		for _, i := range candidates {
+			if p := n.points[i]; spans.has(i) && !p.host && s.Matches(p.labels) {
+				out = out.extend(i, i+1)
+			}
 		}
-		for i := ns.span.lo; i < ns.span.hi; i++ {
+	default:
+		for i := range spans.points() {
 			if p := n.points[i]; !p.host && s.Matches(p.labels) {
 				out = out.extend(i, i+1)
 			}
@@ -351,6 +365,20 @@ func (n *Network) selection(in []*namespace, key string, selector *metav1.LabelS
 	p := peers{sure: out, may: out}
 	n.sets[key] = p
 	return p
+}
+
+// podsWith returns the pods that have a label which a selector requires, in
+// order; of several labels the one that the fewest have.
+func (n *Network) podsWith(selector *metav1.LabelSelector) (points []uint32, indexed bool) {
+	if selector == nil {
+		return nil, false
+	}
+	for k, v := range selector.MatchLabels {
+		if have := n.labelled[[2]string{k, v}]; !indexed || len(have) < len(points) {
+			points, indexed = have, true
+		}
+	}
+	return points, indexed
 }
 
 // block returns what stands in a block: addresses, targets, and pods. The API

@@ -14,15 +14,6 @@ type Source struct {
 // Reaching returns the workloads that may reach an endpoint at any of the ports,
 // by namespace and name. It explains nothing: Ask does.
 func (n *Network) Reaching(to *Endpoint, ports Ports) iter.Seq[Source] {
-	return n.reaching(to, ports, n.between)
-}
-
-// ReachingByAWS is Reaching as if no policy of the cluster limited anything.
-func (n *Network) ReachingByAWS(to *Endpoint, ports Ports) iter.Seq[Source] {
-	return n.reaching(to, ports, func(from, to uint32) (sure, open portsID) { return n.vpc.between(n, from, to) })
-}
-
-func (n *Network) reaching(to *Endpoint, ports Ports, between func(from, to uint32) (sure, open portsID)) iter.Seq[Source] {
 	asked := n.ports.id(ports)
 	return func(yield func(Source) bool) {
 		// Few answers differ: each is held against the ports once.
@@ -43,7 +34,7 @@ func (n *Network) reaching(to *Endpoint, ports Ports, between func(from, to uint
 		search:
 			for from := range e.points.points() {
 				for target := range to.points.points() {
-					sure, open := between(from, target)
+					sure, open := n.between(from, target)
 					if open == noPorts {
 						continue
 					}

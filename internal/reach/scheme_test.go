@@ -515,7 +515,7 @@ func (r *schemeRun) schemes(t *testing.T) []string {
 // another one here, by "scheme: query", with the specification that decides;
 // of a query that is not decided here the reason is counted.
 func (r *schemeRun) runAll(t *testing.T, known map[string]string) {
-	compared, undecided, seen := 0, map[string]int{}, map[string]bool{}
+	compared, undecided, seen, asked := 0, map[string]int{}, map[string]bool{}, map[string]int{}
 	for _, file := range r.schemes(t) {
 		data, err := os.ReadFile(filepath.Join(r.root, filepath.FromSlash(file)))
 		if err != nil {
@@ -528,6 +528,9 @@ func (r *schemeRun) runAll(t *testing.T, known map[string]string) {
 		configs := map[string]*setup{}
 		for _, q := range s.Queries {
 			title := strings.TrimSuffix(path.Base(file), ".yaml") + ": " + q.Name
+			if asked[title]++; asked[title] > 1 {
+				title += " (" + itoa(asked[title]) + ")" // some names stand twice
+			}
 			ask := questions[q.Kind]
 			if ask == nil || q.Expected == nil {
 				undecided[cmp.Or(q.Kind, "unknown kind")+" (a text, no number)"]++

@@ -19,9 +19,10 @@ type Reach struct {
 	Args        []string
 	Estate      *estate.Estate
 
-	// Enforced says whether something makes network policies work, and By what
-	// does, or why nothing does.
+	// Enforced says whether something makes network policies work on every node,
+	// Partly that something does on some, and By why not.
 	Enforced trace.Ternary
+	Partly   bool
 	By       string
 
 	Matrix   *reach.Matrix   // who reaches whom

@@ -56,7 +56,11 @@ func (t *reachText) write() {
 func (t *reachText) enforcement() {
 	switch t.reach.Enforced {
 	case trace.No:
-		t.row([]span{{t.glyph("✗ ", "x "), redBold}}, []span{{"  ", regular}}, "network policies are not enforced: "+t.safe(t.reach.By), redBold, nil)
+		where := ""
+		if t.reach.Partly {
+			where = " everywhere"
+		}
+		t.row([]span{{t.glyph("✗ ", "x "), redBold}}, []span{{"  ", regular}}, "network policies are not enforced"+where+": "+t.safe(t.reach.By), redBold, nil)
 	case trace.Yes:
 		t.row(nil, nil, "network policies are enforced"+t.by(), dim, nil)
 	default:

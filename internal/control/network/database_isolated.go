@@ -2,7 +2,6 @@ package network
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -41,27 +40,23 @@ func judgeIsolated(s *control.Subject, d *door) {
 		ports = reach.PortsOf(reach.TCP, int(d.port), int(d.port))
 	}
 	gap := ""
-	for x, other := range f.sources(n, to, ports) {
+	for x := range n.Reaching(to, ports) {
 		p := f.pods[x.Workload]
 		if p == nil || p.platform || d.owners[x.Workload] || ofPlatform(s, x.Namespace) {
 			continue
 		}
 		var why string
 		switch {
-		case other != "":
-			why = "reachability by " + other + " is not computed"
 		case x.Verdict == reach.Unknown:
 			a := n.Ask(x.Endpoint, to, x.Protocol, x.Port)
 			l, _ := a.Decisive()
 			why = l.Why
-		case f.doubtful(p):
-			why = "whether its policies are enforced is not known: " + f.plugin.why
 		case secretPeer(x.Workload):
 			why = "it may be a client, as its settings come from a Secret; name the host of the database in a variable or a ConfigMap"
 		case len(d.owners) == 0:
 			why = "no client of it is known, so that its owner cannot be told from others"
 		default:
-			s.Failf(d.groupsAt, "%s is no client of it and reaches it: %s", p, f.chain(n.Ask(x.Endpoint, to, x.Protocol, x.Port), p))
+			s.Failf(d.groupsAt, "%s is no client of it and reaches it: %s", p, chain(n.Ask(x.Endpoint, to, x.Protocol, x.Port)))
 			return
 		}
 		if gap == "" {
@@ -73,55 +68,14 @@ func judgeIsolated(s *control.Subject, d *door) {
 	}
 }
 
-// sources returns the workloads that may reach a door, with the policy of an API
-// whose rules the network does not compute, if one may decide. Such a policy, and
-// one that nothing enforces, is taken to limit nothing.
-func (f *fabric) sources(n *reach.Network, to *reach.Endpoint, ports reach.Ports) iter.Seq2[reach.Source, string] {
-	return func(yield func(reach.Source, string) bool) {
-		limited := map[*estate.Workload]reach.Source{}
-		all := n.Reaching(to, ports)
-		wide := f.plugin.state == trace.No || len(f.calico.policies) > 0 || len(f.admin.cilium) > 0 || len(f.admin.cluster) > 0
-		if wide {
-			for x := range all {
-				limited[x.Workload] = x
-			}
-			all = n.ReachingByAWS(to, ports)
-		}
-		for x := range all {
-			p, other := f.pods[x.Workload], ""
-			if p != nil && !p.host {
-				other = f.others(p, egress)
-			}
-			if known, ok := limited[x.Workload]; ok {
-				x = known
-			} else if wide && other == "" && f.plugin.state != trace.No {
-				continue
-			}
-			if !yield(x, other) {
-				return
-			}
-		}
-	}
-}
-
 // lastPort is the highest port there is.
 const lastPort = 65535
 
-// doubtful reports whether policies limit what a pod sends, and nobody can say
-// whether anything enforces them.
-func (f *fabric) doubtful(p *pod) bool {
-	limited := slices.ContainsFunc(p.policies, func(np *policy) bool { return np.applies[egress] })
-	return limited && !p.host && f.plugin.state == trace.Unclear
-}
-
 // chain writes the rules by which a pod gets through.
-func (f *fabric) chain(a *reach.Answer, p *pod) string {
+func chain(a *reach.Answer) string {
 	var whys []string
 	for _, l := range a.Layers {
-		switch {
-		case l.Kind == reach.EgressPolicies && f.plugin.state == trace.No && !p.host:
-			whys = append(whys, "nothing enforces its policies")
-		case l.Kind == reach.EgressPolicies || len(l.Rules) > 0:
+		if l.Kind == reach.EgressPolicies || len(l.Rules) > 0 {
 			whys = append(whys, l.Why)
 		}
 	}
@@ -165,10 +119,10 @@ func (f *fabric) unlimited(p *pod) (out, bool) {
 		return out{p, trace.Unclear, "reachability by " + other + " is not computed"}, true
 	case !limited:
 		return out{p, trace.Yes, "no policy limits its egress"}, true
-	case f.plugin.state == trace.No:
+	case f.reach.Enforcement().State == trace.No:
 		return out{p, trace.Yes, "nothing enforces its policies"}, true
-	case f.plugin.state == trace.Unclear:
-		return out{p, trace.Unclear, "whether its policies are enforced is not known: " + f.plugin.why}, true
+	case f.reach.Enforcement().State == trace.Unclear:
+		return out{p, trace.Unclear, "whether its policies are enforced is not known: " + f.reach.Enforcement().Why}, true
 	}
 	return out{}, false
 }

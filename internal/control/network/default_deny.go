@@ -22,15 +22,13 @@ func judgeDefault(d direction) func(*control.Subject, *namespace) {
 				continue // no policy reaches it; pod-baseline speaks of it
 			}
 			subjects++
-			switch state, reason := f.isolated(p, d); state {
-			case trace.No:
+			switch state := f.isolated(p, d); {
+			case state.Denied == trace.No:
 				open = append(open, p.workload.Name)
-			case trace.Unclear:
-				why = reason
-			default:
-				if at, ok := f.opened(p, d); ok {
-					opened[at] = append(opened[at], p.workload.Name)
-				}
+			case state.Denied == trace.Unclear:
+				why = state.Why
+			case !state.Opened.Subject.IsZero():
+				opened[state.Opened] = append(opened[state.Opened], p.workload.Name)
 			}
 		}
 		switch {

@@ -13,6 +13,7 @@ import (
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/platform"
+	"github.com/eksafe/eksafe/internal/reach"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
@@ -34,9 +35,9 @@ type fabric struct {
 	byName     map[string]*namespace
 	pods       map[*estate.Workload]*pod
 	policies   []*policy
-	calico     calico
-	admin      admin
-	plugin     enforcement
+	calico     []*calicoPolicy
+	admin      []*clusterPolicy
+	reach      *reach.Network
 }
 
 // A namespace is its pods and its NetworkPolicies.
@@ -87,14 +88,12 @@ func (p *policy) at(field string) trace.Place {
 }
 
 // A direction of traffic, seen from the pod.
-type direction int
+type direction = reach.Direction
 
 const (
-	ingress direction = iota
-	egress
+	ingress = reach.Ingress
+	egress  = reach.Egress
 )
-
-func (d direction) String() string { return [...]string{"ingress", "egress"}[d] }
 
 func fabricOf(g *trace.Graph) *fabric { return trace.Derive(g, newFabric) }
 
@@ -131,7 +130,7 @@ func newFabric(g *trace.Graph) *fabric {
 	slices.SortFunc(f.policies, func(a, b *policy) int { return a.place.Subject.Compare(b.place.Subject) })
 	f.calico = newCalico(g.Estate)
 	f.admin = newAdmin(g.Estate)
-	f.plugin = enforcer(g.Estate)
+	f.reach = reach.Of(g)
 	return f
 }
 

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,8 +56,9 @@ func openers(g *trace.Graph, d direction) []opener {
 			out = append(out, opener{policy: p})
 		}
 	}
-	for _, c := range f.calico.policies {
-		if rules, _ := c.rules(d); c.applies[d] && len(rules) > 0 && !platform.Namespace(c.namespace) {
+	for _, c := range f.calico {
+		applies := len(c.spec.Types) == 0 || slices.Contains(c.spec.Types, [...]string{"Ingress", "Egress"}[d])
+		if applies && len(c.rules(d)) > 0 && !platform.Namespace(c.namespace) {
 			out = append(out, opener{calico: c})
 		}
 	}
@@ -69,22 +71,10 @@ func (o opener) pods(f *fabric) (out []*pod, known bool) {
 	if o.policy != nil {
 		return o.policy.pods, o.policy.selector != nil
 	}
-	known = true
-	spaces := f.namespaces
-	if o.calico.namespace != "" {
-		spaces = nil
-		if ns := f.byName[o.calico.namespace]; ns != nil {
-			spaces = []*namespace{ns}
-		}
-	}
-	for _, ns := range spaces {
-		for _, p := range ns.application() {
-			switch o.calico.selects(p) {
-			case trace.Yes:
-				out = append(out, p)
-			case trace.Unclear:
-				known = false
-			}
+	selected, known := f.reach.Selected(o.calico.place.Subject)
+	for _, w := range selected {
+		if p := f.pods[w]; !p.platform {
+			out = append(out, p)
 		}
 	}
 	return out, known

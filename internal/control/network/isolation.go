@@ -5,56 +5,29 @@ import (
 	"slices"
 
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/reach"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
 // isolated says whether what no rule allows is denied to a pod in a direction,
-// and for what is unclear, why.
-func (f *fabric) isolated(p *pod, d direction) (trace.Ternary, string) {
-	for _, np := range p.policies {
-		if np.applies[d] {
-			return trace.Yes, ""
-		}
+// and whether a rule gives it back.
+func (f *fabric) isolated(p *pod, d direction) reach.Default {
+	out := f.reach.Default(p.workload, d)
+	if out.Denied == trace.Yes {
+		return out
 	}
-	state, why := trace.No, ""
-	unclear := func(format string, args ...any) {
-		if state == trace.No {
-			state, why = trace.Unclear, fmt.Sprintf(format, args...)
-		}
-	}
-	for c := range f.calico.about(p.namespace.name) {
-		// At the end of a tier that passes, the next one decides.
-		if !c.applies[d] || f.calico.passes[c.spec.Tier] {
-			continue
-		}
-		switch c.selects(p) {
-		case trace.Yes:
-			return trace.Yes, ""
-		case trace.Unclear:
-			unclear("the selector of Calico's policy %s cannot be decided", c.place.Subject.Name)
-		}
-	}
-	for r := range both(f.admin.cilium[""], f.admin.cilium[p.namespace.name]) {
-		if !r.denies[d] {
-			continue
-		}
-		switch r.selects(p) {
-		case trace.Yes:
-			return trace.Yes, ""
-		case trace.Unclear:
-			unclear("the selector of %s cannot be decided", r.name)
-		}
-	}
-	for _, c := range f.admin.cluster {
+	for _, c := range f.admin {
 		if c.selects(p) == trace.No || !slices.ContainsFunc(c.rules[d], func(r estate.ClusterPolicyRule) bool { return r.Action == "Deny" }) {
 			continue
 		}
 		if d == egress && c.deniesEverything() {
-			return trace.Yes, ""
+			return reach.Default{Denied: trace.Yes}
 		}
-		unclear("%s denies a part of the traffic, and reachability is not computed: add a NetworkPolicy that denies the rest", c.name)
+		if out.Denied == trace.No {
+			return reach.Default{Why: fmt.Sprintf("%s denies a part of the traffic, and reachability is not computed: add a NetworkPolicy that denies the rest", c.name)}
+		}
 	}
-	return state, why
+	return out
 }
 
 // deniesEverything reports whether one rule of egress denies every address. The
@@ -76,59 +49,15 @@ func (c *clusterPolicy) deniesEverything() bool {
 	return false
 }
 
-// opened returns the rule that gives a pod back everything in a direction: one
-// without peers and ports undoes the default.
-func (f *fabric) opened(p *pod, d direction) (at trace.Place, ok bool) {
-	for _, np := range p.policies {
-		if !np.applies[d] {
-			continue
-		}
-		if d == ingress {
-			for i, r := range np.object.Spec.Ingress {
-				if len(r.From) == 0 && len(r.Ports) == 0 {
-					return np.at(fmt.Sprintf("spec.ingress[%d]", i)), true
-				}
-			}
-			continue
-		}
-		for i, r := range np.object.Spec.Egress {
-			if len(r.To) == 0 && len(r.Ports) == 0 {
-				return np.at(fmt.Sprintf("spec.egress[%d]", i)), true
-			}
-		}
-	}
-	for c := range f.calico.about(p.namespace.name) {
-		if !c.applies[d] || c.selects(p) != trace.Yes {
-			continue
-		}
-		rules, field := c.rules(d)
-		for i := range rules {
-			if !everything(&rules[i]) {
-				continue
-			}
-			if rules[i].Action == "Allow" {
-				return c.at(fmt.Sprintf("%s[%d]", field, i)), true
-			}
-			break // what comes after it is never asked
-		}
-	}
-	return trace.Place{}, false
-}
-
-// others returns the policy of another API that may decide what a pod sends,
-// "" if none does: their rules are not computed.
+// others returns the policy of another API that may decide what a pod sends or
+// receives, "" if none does.
 func (f *fabric) others(p *pod, d direction) string {
-	for c := range f.calico.about(p.namespace.name) {
-		if c.applies[d] && c.selects(p) != trace.No {
-			return "Calico's policy " + c.place.Subject.Name
+	for _, r := range f.reach.Limits(p.workload, d) {
+		if r.Subject.Kind != estate.NetworkPolicies.Kind {
+			return r.Name
 		}
 	}
-	for r := range both(f.admin.cilium[""], f.admin.cilium[p.namespace.name]) {
-		if r.applies[d] && r.selects(p) != trace.No {
-			return r.name
-		}
-	}
-	for _, c := range f.admin.cluster {
+	for _, c := range f.admin {
 		if len(c.rules[d]) > 0 && c.selects(p) != trace.No {
 			return c.name
 		}

@@ -1,12 +1,56 @@
-package network
+package reach
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A lookup returns the value of a label.
 type lookup func(key string) (string, bool)
 
-// A selector is a compiled selector of Calico; nil selects everything.
-type selector func(lookup) bool
+// A selector is a compiled selector of Calico. The zero selector selects
+// everything.
+type selector struct {
+	match func(lookup) bool
+	// pins are labels that whatever is selected must have, each with one of a
+	// few values: by an index of labels they find it without asking all.
+	pins []pin
+}
+
+type pin struct {
+	key    string
+	values []string
+}
+
+func (s selector) selects(l lookup) bool { return s.match == nil || s.match(l) }
+
+// A dialect says what labels a selector is about.
+type dialect struct {
+	prefix string // of the labels that an endpoint inherits: "pcns." from its namespace
+	all    string // the label that everything has that all() is about, "" for really all
+}
+
+// The labels by which Calico makes one selector of those over endpoints,
+// namespaces and service accounts: an endpoint inherits the labels of its
+// namespace and of its service account under a prefix. What has no namespace,
+// hosts and global sets, has none of them, and differs from every value.
+const (
+	calicoNamespace      = "projectcalico.org/namespace"
+	calicoServiceAccount = "projectcalico.org/serviceaccount"
+	calicoOrchestrator   = "projectcalico.org/orchestrator"
+	calicoName           = "projectcalico.org/name"
+	namespacePrefix      = "pcns."
+	accountPrefix        = "pcsa."
+)
+
+var (
+	endpointDialect  = dialect{}
+	namespaceDialect = dialect{prefix: namespacePrefix, all: calicoNamespace}
+	accountDialect   = dialect{prefix: accountPrefix}
+	// accountsDialect is that of the policies of the cluster, where all() is
+	// what has a service account.
+	accountsDialect = dialect{prefix: accountPrefix, all: calicoServiceAccount}
+)
 
 // maxSelector bounds what one selector may cost: it is written by whoever may
 // write policies.
@@ -17,19 +61,20 @@ const (
 
 // parseSelector compiles a selector in Calico's language. ok is false for one
 // that eksafe does not understand.
-func parseSelector(text string) (s selector, ok bool) {
+func parseSelector(text string, d dialect) (s selector, ok bool) {
 	if strings.TrimSpace(text) == "" {
-		return nil, true
+		return selector{}, true
 	}
 	if len(text) > maxSelector {
-		return nil, false
+		return selector{}, false
 	}
-	p := &selectorParser{rest: text}
+	p := &selectorParser{rest: text, dialect: d}
 	s, ok = p.or(0)
 	return s, ok && p.peek() == ""
 }
 
 type selectorParser struct {
+	dialect
 	rest  string
 	token string // the next one, "" at the end
 	read  bool
@@ -96,9 +141,9 @@ func (p *selectorParser) or(depth int) (selector, bool) {
 	left, ok := p.and(depth)
 	for ok && p.accept("||") {
 		var right selector
-		a := left
+		a := left.match
 		right, ok = p.and(depth)
-		left = func(l lookup) bool { return a(l) || right(l) }
+		left = selector{match: func(l lookup) bool { return a(l) || right.match(l) }}
 	}
 	return left, ok
 }
@@ -109,18 +154,21 @@ func (p *selectorParser) and(depth int) (selector, bool) {
 		var right selector
 		a := left
 		right, ok = p.operand(depth)
-		left = func(l lookup) bool { return a(l) && right(l) }
+		left = selector{
+			match: func(l lookup) bool { return a.match(l) && right.match(l) },
+			pins:  slices.Concat(a.pins, right.pins),
+		}
 	}
 	return left, ok
 }
 
 func (p *selectorParser) operand(depth int) (selector, bool) {
 	if depth > maxDepth {
-		return nil, false
+		return selector{}, false
 	}
 	if p.accept("!") {
 		s, ok := p.operand(depth + 1)
-		return func(l lookup) bool { return !s(l) }, ok
+		return selector{match: func(l lookup) bool { return !s.match(l) }}, ok
 	}
 	if p.accept("(") {
 		s, ok := p.or(depth + 1)
@@ -128,22 +176,32 @@ func (p *selectorParser) operand(depth int) (selector, bool) {
 	}
 	key, text := p.take()
 	if text || key == "" || strings.ContainsAny(key, "(){},!=&|?") {
-		return nil, false
+		return selector{}, false
 	}
 	switch key {
-	case "all", "global":
+	case "all":
 		if p.accept("(") {
-			// global() selects what has no namespace: no pod.
-			all := key == "all"
-			return func(lookup) bool { return all }, p.accept(")")
+			if p.all != "" {
+				return has(p.all), p.accept(")")
+			}
+			return selector{match: func(lookup) bool { return true }}, p.accept(")")
+		}
+	case "global":
+		if p.accept("(") {
+			spaced := has(calicoNamespace)
+			return selector{match: func(l lookup) bool { return !spaced.match(l) }}, p.accept(")")
 		}
 	case "has":
 		if p.accept("(") {
 			name, _ := p.take()
-			return func(l lookup) bool { _, ok := l(name); return ok }, name != "" && p.accept(")")
+			return has(p.prefix + name), name != "" && p.accept(")")
 		}
 	}
-	return p.comparison(key)
+	return p.comparison(p.prefix + key)
+}
+
+func has(key string) selector {
+	return selector{match: func(l lookup) bool { _, ok := l(key); return ok }}
 }
 
 // comparison reads what follows a label. A label that is absent differs from
@@ -153,38 +211,46 @@ func (p *selectorParser) comparison(key string) (selector, bool) {
 	negated := operator == "not"
 	if negated {
 		if operator, _ = p.take(); operator != "in" {
-			return nil, false
+			return selector{}, false
 		}
 	}
 	switch operator {
 	case "in":
 		values, ok := p.set()
-		return func(l lookup) bool {
+		s := selector{match: func(l lookup) bool {
 			v, found := l(key)
-			return (found && values[v]) != negated
-		}, ok
-	case "==", "!=":
+			return (found && slices.Contains(values, v)) != negated
+		}}
+		if !negated {
+			s.pins = []pin{{key, values}}
+		}
+		return s, ok
+	case "==":
 		value, text := p.take()
-		return func(l lookup) bool {
-			v, found := l(key)
-			return (found && v == value) == (operator == "==")
+		return selector{
+			match: func(l lookup) bool { v, found := l(key); return found && v == value },
+			pins:  []pin{{key, []string{value}}},
 		}, text
+	case "!=":
+		value, text := p.take()
+		return selector{match: func(l lookup) bool { v, found := l(key); return !found || v != value }}, text
 	case "contains", "starts", "ends":
 		if operator != "contains" && !p.accept("with") {
-			return nil, false
+			return selector{}, false
 		}
 		value, text := p.take()
 		test := map[string]func(s, part string) bool{"contains": strings.Contains, "starts": strings.HasPrefix, "ends": strings.HasSuffix}[operator]
-		return func(l lookup) bool {
+		return selector{match: func(l lookup) bool {
 			v, found := l(key)
 			return found && test(v, value)
-		}, text
+		}}, text
 	}
-	return nil, false
+	return selector{}, false
 }
 
-func (p *selectorParser) set() (map[string]bool, bool) {
-	values := map[string]bool{}
+// set reads the values in braces, each once and in order.
+func (p *selectorParser) set() ([]string, bool) {
+	var values []string
 	if !p.accept("{") {
 		return nil, false
 	}
@@ -193,10 +259,11 @@ func (p *selectorParser) set() (map[string]bool, bool) {
 		if !text {
 			return nil, false
 		}
-		values[value] = true
+		values = append(values, value)
 		if !p.accept(",") && p.peek() != "}" {
 			return nil, false
 		}
 	}
-	return values, true
+	slices.Sort(values)
+	return slices.Compact(values), true
 }
