@@ -154,6 +154,9 @@ func (a *addressSpace) ends(atom uint32) (first, last netip.Addr) {
 	return first, lastAddress(netip.PrefixFrom(first, 0).Masked())
 }
 
+// ipv4 returns the atoms of IPv4, which come first.
+func (a *addressSpace) ipv4() set { return interval(0, a.atom(netip.IPv6Unspecified())) }
+
 // public returns the atoms of the internet.
 func (a *addressSpace) public() set {
 	return interval(0, a.len()).minus(a.all(slices.Concat(privateNetworks, specialNetworks)))

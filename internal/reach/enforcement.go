@@ -139,6 +139,12 @@ func enforcerOf(e *estate.Estate) enforcement {
 		out.any |= 1 << autoNode
 	}
 	nodes := estate.Nodes.In(e)
+	live = live || slices.ContainsFunc(nodes, func(n *estate.Resource[corev1.Node]) bool { return n.Origin.Cluster != "" })
+	if !live && len(all) == 0 && out.auto.State == trace.Unclear {
+		// Files that show nodes and no plugin at all leave the plugin out: a
+		// cluster without one has no node that is ready.
+		nodes = nil
+	}
 	for _, n := range nodes {
 		out.nodes[n.Object.Name] = out.onNode(&n.Object)
 	}

@@ -350,9 +350,13 @@ func (n *naive) inBlock(e *naiveEnd, cidr string, except []string) tri {
 		if where := inAny(a, naivePrivate); e.domain == "" && !where || e.domain != "" && (where || inAny(a, naiveSpecial)) {
 			continue
 		}
-		if in(a) {
+		switch {
+		case in(a):
 			some = true
-		} else {
+		case a.Is6() && e.domain == "" && !n.sixes(e):
+			// IPv4 is what they have unless a pod shows another family
+		case a.Is4() && e.domain == "" && n.onlySixes(e):
+		default:
 			all = false
 		}
 	}
@@ -363,6 +367,23 @@ func (n *naive) inBlock(e *naiveEnd, cidr string, except []string) tri {
 		return maybe
 	}
 	return no
+}
+
+// sixes reports whether the pods of the estate show IPv6 addresses; a node has
+// an IPv4 address in any case.
+func (n *naive) sixes(e *naiveEnd) bool {
+	return !e.workload.Template.Spec.HostNetwork && n.family("::/0")
+}
+
+func (n *naive) onlySixes(e *naiveEnd) bool { return n.sixes(e) && !n.family("0.0.0.0/0") }
+
+func (n *naive) family(cidr string) bool {
+	return slices.ContainsFunc(estate.Workloads.In(n.estate), func(w *estate.Workload) bool {
+		return slices.ContainsFunc(w.Pods, func(p estate.Pod) bool {
+			a, err := netip.ParseAddr(p.PodIP)
+			return err == nil && inAny(a, []string{cidr})
+		})
+	})
 }
 
 func (n *naive) networkPeer(namespace string, p networkingPeer, peer *naiveEnd) tri {

@@ -32,7 +32,9 @@ type Network struct {
 	floating    set            // pods whose addresses are not known
 	hosts       set            // pods in the network of their node
 	located     []locatedPoint // pods by known address
-	space       set            // the atoms in which pods with unknown addresses may be
+	// space and hostSpace are the atoms in which pods and nodes with unknown
+	// addresses may be.
+	space, hostSpace set
 
 	tiers     []*tier
 	policies  []*policy // in the order in which they are asked
@@ -183,7 +185,7 @@ func (n *Network) addPods() {
 	slices.SortFunc(n.located, func(a, b locatedPoint) int {
 		return cmp.Or(cmp.Compare(a.atom, b.atom), cmp.Compare(a.point, b.point))
 	})
-	n.space = n.addresses.all(n.vpc.podNetworks)
+	n.space, n.hostSpace = n.addresses.all(n.vpc.podNetworks), n.addresses.all(n.vpc.hostNetworks())
 }
 
 func (n *Network) addPoint(p *point) {

@@ -419,14 +419,17 @@ func (n *Network) within(atoms set) peers {
 	}
 	sure := setOf(pods)
 	may := sure
-	// Pods and nodes whose addresses are not known stand in the networks of
-	// pods.
-	switch overlap := n.space.intersect(atoms); {
-	case len(overlap) == 0:
-	case len(n.space.minus(atoms)) == 0:
-		sure, may = union(sure, n.floating, n.hosts), union(may, n.floating, n.hosts)
-	default:
+	// Pods and nodes whose addresses are not known stand somewhere in their
+	// networks. A block that holds all of them of the family that they have holds
+	// them for sure; that family may be another one than is thought.
+	if len(n.hostSpace.intersect(atoms)) > 0 {
 		may = union(may, n.floating, n.hosts)
+		if len(n.space.minus(atoms)) == 0 {
+			sure = union(sure, n.floating)
+		}
+		if len(n.hostSpace.intersect(n.addresses.ipv4()).minus(atoms)) == 0 {
+			sure = union(sure, n.hosts)
+		}
 	}
 	var targets, somewhere set
 	for i := n.pods; i < n.atoms; i++ {

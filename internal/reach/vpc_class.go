@@ -79,8 +79,10 @@ func (v *vpc) classify(n *Network, p *point) class {
 	switch {
 	case p.id < n.pods:
 		return v.classifyPods(n, p)
-	case p.id < n.atoms:
+	case p.endpoint.target != nil:
 		return v.classifyTarget(p.endpoint.target)
+	case p.id < n.atoms:
+		return v.classifyName()
 	}
 	first, _ := n.addresses.ends(p.id - n.atoms)
 	return v.classifyAddress(v.space.atom(first))
@@ -203,6 +205,18 @@ func (v *vpc) classifyTarget(t *target) class {
 	if len(c.spots) == 0 || !t.located {
 		at.subnet, at.atoms = -1, v.space.all(v.anywhere())
 		c.add(v.spot(at))
+	}
+	return c
+}
+
+// classifyName says what stands behind a name in the internet: any address of
+// it.
+func (v *vpc) classifyName() class {
+	c := class{end: internetEnd}
+	for atom := range v.space.public().points() {
+		for _, at := range v.classifyAddress(atom).spots {
+			c.spots = append(c.spots, at)
+		}
 	}
 	return c
 }

@@ -35,7 +35,7 @@ type ground struct {
 	podENI        trace.Ternary // pods can have groups of their own
 	standard      bool          // the mode in which those groups are enforced
 	externalSNAT  bool
-	ipv6          bool     // pods have IPv6 addresses
+	ipv4, ipv6    bool     // pods have addresses of the family
 	clusterGroups []string // what EKS gives to Fargate pods, one a cluster
 	clusterNets   []string // subnets of the clusters
 
@@ -327,7 +327,8 @@ func (w *ground) settings(e *estate.Estate) {
 	}
 	for _, x := range estate.Workloads.In(e) {
 		for i := range x.Pods {
-			w.ipv6 = w.ipv6 || strings.Contains(x.Pods[i].PodIP, ":")
+			six := strings.Contains(x.Pods[i].PodIP, ":")
+			w.ipv6, w.ipv4 = w.ipv6 || six, w.ipv4 || !six && x.Pods[i].PodIP != ""
 		}
 		if x.Namespace != metav1.NamespaceSystem || x.Name != "aws-node" {
 			continue
@@ -367,14 +368,35 @@ func (w *ground) podPrefixes(subnet int) []netip.Prefix {
 	return w.family(w.subnets[subnet].networks)
 }
 
-// family returns the networks of the IP family that pods have: that of IPv4
+// family returns the networks of the IP families that pods have: that of IPv4
 // unless one shows another.
 func (w *ground) family(networks []netip.Prefix) []netip.Prefix {
 	var out []netip.Prefix
 	for _, p := range networks {
-		if p.Addr().Is4() != w.ipv6 {
+		if p.Addr().Is4() && (w.ipv4 || !w.ipv6) || !p.Addr().Is4() && w.ipv6 {
 			out = append(out, p)
 		}
+	}
+	return out
+}
+
+// hostNetworks returns where nodes with unknown addresses may stand. They have
+// an IPv4 address in any case.
+func (v *vpc) hostNetworks() []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range v.stations {
+		at, ok := v.subnetBy[s.subnet]
+		if !ok {
+			out = nil
+			break
+		}
+		out = append(out, v.subnets[at].networks...)
+	}
+	if len(out) == 0 {
+		out = v.networks
+	}
+	if len(out) == 0 {
+		out = privateNetworks
 	}
 	return out
 }
