@@ -124,19 +124,19 @@ func (n *Network) Check(xs []Expectation) []Outcome {
 
 func (n *Network) check(x *Expectation) Outcome {
 	o := Outcome{Expectation: *x}
-	from, err := n.meant(x.From)
+	from, err := n.meant(x.From, (*Endpoint).runs)
 	if err != nil {
 		o.Err = err
 		return o
 	}
-	to, err := n.meant(x.To)
+	to, err := n.meant(x.To, (*Endpoint).isThing)
 	if err != nil {
 		o.Err = err
 		return o
 	}
 	excepted := map[*Endpoint]bool{}
 	for _, ref := range x.Except {
-		f, err := n.meant(ref)
+		f, err := n.meant(ref, (*Endpoint).runs)
 		if err != nil {
 			o.Err = err
 			return o
@@ -197,9 +197,13 @@ func (n *Network) pairVerdict(from, to *Endpoint, ports []Named) Verdict {
 }
 
 // meant is find, with "*" for all that an expectation may mean.
-func (n *Network) meant(ref string) (found, error) {
+func (n *Network) meant(ref string, all func(*Endpoint) bool) (found, error) {
 	if ref != "*" {
 		return n.find(ref)
 	}
-	return n.among(ref, func(e *Endpoint) bool { return !e.isAddress() })
+	return n.among(ref, all)
 }
+
+func (e *Endpoint) runs() bool { return e.Workload != nil }
+
+func (e *Endpoint) isThing() bool { return !e.isAddress() }
