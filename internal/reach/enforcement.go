@@ -12,7 +12,14 @@ type enforcement struct {
 	place trace.Place // of what turns it off, where something does
 }
 
-func enforcerOf(e *estate.Estate) enforcement { return enforcement{} }
+func enforcerOf(e *estate.Estate) enforcement {
+	for _, a := range estate.Addons.In(e) {
+		if a.AddonName == "vpc-cni" && a.EnableNetworkPolicy.Or(false) {
+			return enforcement{state: trace.Yes, why: "the VPC CNI enforces network policies"}
+		}
+	}
+	return enforcement{}
+}
 
 // at says whether the policies of a pod are enforced.
 func (e *enforcement) at(p *point) trace.Ternary { return e.state }

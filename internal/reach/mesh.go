@@ -3,7 +3,10 @@ package reach
 import "github.com/eksafe/eksafe/internal/trace"
 
 // A meshLayer is what Istio lets through between workloads.
-type meshLayer struct{ network *Network }
+type meshLayer struct {
+	network *Network
+	source  []uint32 // by point: the class of those whose connections look alike to the mesh; none: all do
+}
 
 func newMeshLayer(n *Network) *meshLayer { return &meshLayer{network: n} }
 

@@ -13,6 +13,9 @@ type vpc struct {
 	networks    []netip.Prefix // of the VPCs
 	podNetworks []netip.Prefix // where pods with unknown addresses may stand
 	targets     []*target
+
+	seen    bool     // a source shows the network of AWS
+	classOf []uint32 // by point: those of one class AWS cannot tell apart; none: it tells none apart
 }
 
 // A target is what AWS runs: a database, a cache, a load balancer.
