@@ -139,7 +139,8 @@ type sender struct {
 	kind      EndpointKind
 	namespace *namespace // nil but of pods
 	host      bool
-	egress    *filter
+	egress    *filter // nil if nothing limits what it sends
+	inForce   bool    // what limits it is known to be enforced
 	vpc, mesh uint32
 }
 
@@ -160,6 +161,11 @@ type exposer struct {
 	homes   map[*namespace]home
 	owners  map[estate.Ref][]*namespace // of what AWS runs, by the workloads that use it
 	lists   map[string][]candidate
+
+	// silent are the senders whose policies let out nothing to a namespace: to
+	// receiver, that of the endpoint at hand.
+	silent   []bool
+	receiver *namespace
 
 	transport portsID
 	// blind is true if policies, namespaces or workloads are missing: who reaches
@@ -248,9 +254,10 @@ func (x *exposer) classify() {
 			continue
 		}
 		s := sender{kind: p.endpoint.Kind, namespace: p.namespace, host: p.host, vpc: at(x.vpc.classOf, p.id), mesh: at(x.mesh.source, p.id)}
-		if p.id < x.pods {
+		if p.id < x.pods && x.enforcer.at(p) != trace.No {
 			s.egress = x.filters[Egress][i]
 		}
+		s.inForce = s.egress != nil && x.inForce(s.egress, p.id)
 		class, ok := index[s]
 		if !ok {
 			class = len(x.senders)
@@ -260,6 +267,47 @@ func (x *exposer) classify() {
 		x.class[i], group[i] = class, int32(class)
 	}
 	x.end = runsOf(group)
+}
+
+// listen finds who is silent to a namespace.
+func (x *exposer) listen(ns *namespace) {
+	if x.receiver == ns && x.silent != nil {
+		return
+	}
+	x.receiver = ns
+	x.silent = make([]bool, len(x.senders))
+	if ns == nil {
+		return
+	}
+	said := map[*filter]bool{}
+	for i, s := range x.senders {
+		if s.egress == nil {
+			continue
+		}
+		mute, ok := said[s.egress]
+		if !ok {
+			mute = !s.egress.opens(ns.span)
+			said[s.egress] = mute
+		}
+		x.silent[i] = mute
+	}
+}
+
+// opens reports whether anything may get through to or from some point of a
+// span.
+func (f *filter) opens(sp span) bool {
+	i, _ := slices.BinarySearchFunc(f.segments, sp.lo, func(s segment, p uint32) int {
+		if s.hi <= p {
+			return -1
+		}
+		return 1
+	})
+	for ; i < len(f.segments) && f.segments[i].lo < sp.hi; i++ {
+		if f.segments[i].open != noPorts {
+			return true
+		}
+	}
+	return false
 }
 
 // candidates returns who gets through the policies of a pod, at most: those
@@ -396,20 +444,22 @@ func (x *exposer) expose(e *Endpoint) Exposure {
 	}
 	var by [distances]tally
 	var isolated []string
+	mute, unsure := false, false
+	x.listen(x.byName[e.Namespace])
 	for to := range e.points.points() {
 		in := x.ingress(to)
 		if in != nil {
 			isolated = addOnce(isolated, in.words())
 		}
-		if !x.isolates(in, to) {
-			for d := range by {
-				by[d].may = true
-			}
-		}
+		unsure = unsure || !x.isolates(in, to)
 		for _, c := range x.candidates(in) {
 			pods := x.senders[c.sender].namespace != nil
 			if by[wholeWorld].sure != noPorts || by[otherTenant].sure != noPorts && pods {
 				break // nothing that follows is wider
+			}
+			if x.silent[c.sender] {
+				mute, unsure = true, unsure || !x.senders[c.sender].inForce
+				continue
 			}
 			d := x.distance(e, &x.senders[c.sender])
 			from, ok := c.other(x.points, e)
@@ -433,10 +483,13 @@ func (x *exposer) expose(e *Endpoint) Exposure {
 			}
 		}
 	}
+	if mute {
+		isolated = addOnce(isolated, byEgress)
+	}
 	if out.Reached == FromInternet && by[wholeWorld].sure == noPorts {
 		return out
 	}
-	far := by[noStranger].may || by[otherTenant].may || by[wholeWorld].may || out.Entry != trace.NoEntry
+	far := unsure || by[noStranger].may || by[otherTenant].may || by[wholeWorld].may || out.Entry != trace.NoEntry
 	switch {
 	case by[wholeWorld].sure != noPorts:
 		out.Reached, out.Witness, out.At = FromInternet, by[wholeWorld].witness, x.at(by[wholeWorld])
@@ -515,17 +568,19 @@ func (f *filter) words() string {
 func (x *exposer) blocks(from, to uint32) (what string, certain bool) {
 	_, aws := x.vpc.between(x.Network, from, to)
 	_, mesh := x.mesh.between(from, to)
-	egress := x.senders[x.class[from]].egress
+	s := &x.senders[x.class[from]]
 	switch {
 	case x.ports.and(aws, x.transport) == noPorts:
 		return "the network of AWS", true
 	case x.ports.and(mesh, x.transport) == noPorts:
 		return "the mesh", true
-	case egress == nil:
+	case s.egress == nil:
 		return "the network", true
 	}
-	return "egress policies", x.inForce(egress, from)
+	return byEgress, s.inForce
 }
+
+const byEgress = "egress policies"
 
 // addOnce appends a name that is not there yet.
 func addOnce(list []string, what string) []string {
