@@ -183,6 +183,18 @@ type candidate struct {
 // Exposures computes from where each endpoint can be reached. What another
 // tenant is, declared says: teams, and the namespaces of the platform.
 func (n *Network) Exposures(declared *config.Config) *Exposures {
+	x := newExposer(n, declared)
+	out := &Exposures{graph: n.graph, of: map[estate.Ref]Exposure{}}
+	for _, e := range n.endpoints {
+		switch e.Kind {
+		case WorkloadEndpoint, DatabaseEndpoint, CacheEndpoint, KafkaEndpoint, SearchEndpoint, FileSystemEndpoint:
+			out.of[e.Ref] = x.expose(e)
+		}
+	}
+	return out
+}
+
+func newExposer(n *Network, declared *config.Config) *exposer {
 	x := &exposer{Network: n, homes: map[*namespace]home{}, owners: map[estate.Ref][]*namespace{}, lists: map[string][]candidate{}}
 	x.transport = n.ports.id(transport)
 	x.blind, x.peersKnown = !isRead(n.graph.Estate, needed...) || isDenied(n.graph.Estate, policyKinds...), isRead(n.graph.Estate, beside...)
@@ -204,14 +216,7 @@ func (n *Network) Exposures(declared *config.Config) *Exposures {
 		}
 	}
 	x.classify()
-	out := &Exposures{graph: n.graph, of: map[estate.Ref]Exposure{}}
-	for _, e := range n.endpoints {
-		switch e.Kind {
-		case WorkloadEndpoint, DatabaseEndpoint, CacheEndpoint, KafkaEndpoint, SearchEndpoint, FileSystemEndpoint:
-			out.of[e.Ref] = x.expose(e)
-		}
-	}
-	return out
+	return x
 }
 
 // needed are the kinds without which nobody knows who reaches a pod, policyKinds

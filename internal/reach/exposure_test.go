@@ -203,6 +203,67 @@ func TestExposure(t *testing.T) {
 	}
 }
 
+// A node in a public subnet, at whose port 8443 its group lets everybody in.
+func TestExposureInAWS(t *testing.T) {
+	s := newStreet()
+	e := &s.Estate
+	estate.SecurityGroups.Add(e, &estate.SecurityGroup{
+		AWS: estate.AWS{Arn: "sg-nodes"}, GroupId: "sg-nodes", GroupName: "sg-nodes", VpcId: "vpc-1",
+		SecurityGroupIngress: estate.Known([]estate.SecurityGroupRule{{IpProtocol: "tcp", FromPort: 8443, ToPort: 8443, CidrIp: "0.0.0.0/0"}}),
+		SecurityGroupEgress:  estate.Known([]estate.SecurityGroupRule{{IpProtocol: "-1", FromPort: -1, ToPort: -1, CidrIp: "0.0.0.0/0"}}),
+	})
+	estate.VPCs.Add(e, &estate.VPC{AWS: estate.AWS{Arn: "vpc-1"}, VpcId: "vpc-1", CidrBlock: "10.0.0.0/16"})
+	estate.Subnets.Add(e, &estate.Subnet{AWS: estate.AWS{Arn: "subnet-1"}, SubnetId: "subnet-1", VpcId: "vpc-1", CidrBlock: "10.0.1.0/24"})
+	estate.RouteTables.Add(e, &estate.RouteTable{
+		AWS: estate.AWS{Arn: "rtb-1"}, RouteTableId: "rtb-1", VpcId: "vpc-1", SubnetIds: []string{"subnet-1"}, Routes: []estate.Route{
+			{DestinationCidrBlock: "10.0.0.0/16", GatewayId: "local"}, {DestinationCidrBlock: "0.0.0.0/0", GatewayId: "igw-1", Internet: true},
+		},
+	})
+	estate.Instances.Add(e, &estate.Instance{AWS: estate.AWS{Arn: "i-1"}, InstanceId: "i-1", SubnetId: "subnet-1", SecurityGroupIds: []string{"sg-nodes"}})
+	estate.NetworkInterfaces.Add(e, &estate.NetworkInterface{AWS: estate.AWS{Arn: "eni-1"}, InstanceId: "i-1", PublicIps: []string{"198.51.100.7"}})
+	edge := s.pods("blog/edge", 8443)
+	edge.Template.Spec.HostNetwork = true
+	s.pods("shop/web", 8080)
+	for seen, want := range map[bool]string{
+		true:  "reachable from the internet at TCP 8443",
+		false: "reachable from other tenants: shop/web at TCP 8443", // nobody knows what AWS lets in
+	} {
+		n := New(trace.New(e))
+		n.vpc.seen = seen
+		if got := strings.Join(n.Exposures(&config.Config{}).Of(estate.Workloads.Ref(edge)).Words(), "; "); got != want {
+			t.Errorf("where AWS was read (%v): %q, want %q", seen, got, want)
+		}
+	}
+}
+
+// A database belongs to the namespaces of those that use it.
+func TestTenantsOfDatabase(t *testing.T) {
+	s := newStreet()
+	db := &estate.DBInstance{AWS: estate.AWS{Arn: "db:orders"}, DBInstanceIdentifier: "orders", Engine: estate.Known("postgres")}
+	estate.DBInstances.Add(&s.Estate, db)
+	web := s.pods("shop/web", 8080)
+	ref := estate.DBInstances.Ref(db)
+	for used, want := range map[bool]map[string]distance{
+		true:  {"shop": ownNamespace, "shop-jobs": noStranger, "kube-system": noStranger, "blog": otherTenant},
+		false: {"shop": noStranger, "shop-jobs": noStranger, "kube-system": noStranger, "blog": noStranger},
+	} {
+		g := trace.New(&s.Estate)
+		if used {
+			g.Hops = append(g.Hops, &trace.Hop{Leg: trace.DatabaseLeg, Client: web, From: estate.Workloads.Ref(web), To: ref})
+		}
+		n := New(g)
+		x := newExposer(n, &config.Config{})
+		for name, want := range want {
+			if got := x.distance(n.Endpoint(ref), &sender{kind: WorkloadEndpoint, namespace: n.byName[name]}); got != want {
+				t.Errorf("used %v: pods of %s are at distance %d, want %d", used, name, got, want)
+			}
+		}
+		if got := x.distance(n.Endpoint(ref), &sender{kind: InternetEndpoint}); got != wholeWorld {
+			t.Errorf("the internet is at distance %d", got)
+		}
+	}
+}
+
 func TestWordsOfExposure(t *testing.T) {
 	ports := PortsOf(TCP, 1, 1)
 	for p := 3; p < 20; p += 2 {
