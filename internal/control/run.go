@@ -277,7 +277,7 @@ func (r *recorder) fail(w *world, p trace.Place, message string, raised raise, f
 // load balancer that is known to be internal, and for what only matters to whoever
 // reaches facing where that is nobody. Missing knowledge changes nothing.
 func exposed(x *reach.Exposures, f finding.Finding, facing []estate.Ref) (finding.Severity, []string) {
-	at, endpoint := x.Of(f.Subject), x.Has(f.Subject)
+	at, endpoint := x.Of(f.Subject), f.Subject.Kind == estate.Workloads.Kind || x.Has(f.Subject)
 	context := at.Words()
 	switch {
 	case at.Reached == reach.FromInternet:
