@@ -151,6 +151,7 @@ type Subject struct {
 	skipped  bool
 	expected string
 	raised   raise
+	facing   []estate.Ref
 }
 
 // A raise is a severity above the control's own, and why.
@@ -184,7 +185,7 @@ func (s *Subject) FailAt(p trace.Place, format string, args ...any) {
 	if p.Subject.IsZero() {
 		p = trace.Place{Subject: s.place.Subject, Origin: s.place.Origin, Field: p.Field}
 	}
-	s.rec.fail(s.world, p, fmt.Sprintf(format, args...), s.raised)
+	s.rec.fail(s.world, p, fmt.Sprintf(format, args...), s.raised, s.facing)
 }
 
 // Raise says that whatever the subject misses from here on weighs more than
@@ -194,6 +195,13 @@ func (s *Subject) FailAt(p trace.Place, format string, args ...any) {
 func (s *Subject) Raise(to finding.Severity, format string, args ...any) {
 	s.raised = raise{to, fmt.Sprintf(format, args...)}
 }
+
+// Facing says that whatever the subject misses from here on is of use only to who
+// reaches these endpoints over the network: a plaintext port, a public address. If
+// every reading isolates all of them the findings weigh one step less. What is
+// stolen in other ways (with rights in AWS, out of a volume, by what a pod itself
+// fetches) faces nobody.
+func (s *Subject) Facing(endpoints ...estate.Ref) { s.facing = endpoints }
 
 // Unknownf says that the subject cannot be judged, and why: "what is missing".
 func (s *Subject) Unknownf(format string, args ...any) {

@@ -13,6 +13,7 @@ import (
 	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/finding"
+	"github.com/eksafe/eksafe/internal/reach"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
@@ -38,6 +39,7 @@ func Run(g *trace.Graph, controls []*Control, now time.Time, declared *config.Co
 		declared = &config.Config{}
 	}
 	w := &world{estate: g.Estate, graph: g, now: now, config: declared, scope: NewScope(g, &declared.Scope), indexes: map[estate.Kind]map[string]int{}}
+	w.exposures = sync.OnceValue(func() *reach.Exposures { return reach.Of(g).Exposures(declared) })
 	results := make([]Result, len(controls))
 	next := make(chan int)
 	var wg sync.WaitGroup
@@ -153,6 +155,8 @@ type world struct {
 	config *config.Config
 	scope  *Scope
 
+	exposures func() *reach.Exposures // computed when the first finding asks
+
 	mu      sync.Mutex // guards indexes
 	indexes map[estate.Kind]map[string]int
 }
@@ -236,7 +240,7 @@ func (r *recorder) subject(w *world, p trace.Place, judge func(*Subject)) {
 	}
 }
 
-func (r *recorder) fail(w *world, p trace.Place, message string, raised raise) {
+func (r *recorder) fail(w *world, p trace.Place, message string, raised raise, facing []estate.Ref) {
 	if !w.scope.Has(p.Subject) {
 		return
 	}
@@ -263,29 +267,44 @@ func (r *recorder) fail(w *world, p trace.Place, message string, raised raise) {
 	if raised.to > f.Severity {
 		f.Severity, context = raised.to, []string{raised.why}
 	}
-	f.Severity, f.Context = exposed(w.graph, f)
+	f.Severity, f.Context = exposed(w.exposures(), f, facing)
 	f.Context = append(context, f.Context...)
 	r.findings = append(r.findings, f)
 }
 
 // exposed returns the severity of a finding where its subject stands: one step
-// up for a workload that the internet reaches, one step down for a load
-// balancer that is known to be internal. Missing knowledge changes nothing.
-func exposed(g *trace.Graph, f finding.Finding) (finding.Severity, []string) {
-	exposure, via := g.Exposure(f.Subject)
+// up for a workload or a database that the internet reaches, one step down for a
+// load balancer that is known to be internal, and for what only matters to whoever
+// reaches facing where that is nobody. Missing knowledge changes nothing.
+func exposed(x *reach.Exposures, f finding.Finding, facing []estate.Ref) (finding.Severity, []string) {
+	at, endpoint := x.Of(f.Subject), f.Subject.Kind == estate.Workloads.Kind || x.Has(f.Subject)
+	context := at.Words()
 	switch {
-	case exposure == trace.Internet:
-		context := []string{"reachable from the internet via " + strings.Join(via, ", ")}
-		if f.Subject.Kind == estate.Workloads.Kind && f.Severity < finding.Critical {
+	case at.Reached == reach.FromInternet:
+		if endpoint && f.Severity < finding.Critical {
 			return f.Severity + 1, context
 		}
 		return f.Severity, context
-	case exposure == trace.Internal:
-		context := []string{"reachable inside the network only, via " + strings.Join(via, ", ")}
-		if f.Subject.Kind != estate.Workloads.Kind && f.Severity > finding.Low {
-			return f.Severity - 1, context
+	case at.Entry == trace.Internal && !endpoint:
+		return lower(f.Severity), context
+	}
+	for _, ref := range facing {
+		if x.Of(ref).Reached != reach.FromNowhere {
+			return f.Severity, context
 		}
+	}
+	if len(facing) == 0 {
 		return f.Severity, context
 	}
-	return f.Severity, nil
+	for _, ref := range facing {
+		if ref == f.Subject {
+			continue
+		}
+		for _, words := range x.Of(ref).Words() {
+			context = append(context, ref.Name+" is "+words)
+		}
+	}
+	return lower(f.Severity), context
 }
+
+func lower(s finding.Severity) finding.Severity { return max(s-1, finding.Low) }

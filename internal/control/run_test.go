@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/control/controltest"
 	"github.com/eksafe/eksafe/internal/estate"
@@ -214,6 +217,65 @@ func TestExposureMovesSeverity(t *testing.T) {
 	}
 	if c := got["web"].Context; len(c) != 1 || !strings.HasPrefix(c[0], "reachable from the internet via ") {
 		t.Errorf("context of web: %v", c)
+	}
+}
+
+// What only matters to whoever reaches an endpoint weighs less where nobody does,
+// and only where that is certain.
+func TestFacingMovesSeverity(t *testing.T) {
+	e := &estate.Estate{}
+	var read []estate.Coverage
+	for _, k := range estate.Kinds() {
+		read = append(read, estate.Coverage{Kind: k.Kind, State: estate.Read})
+	}
+	e.Sources = []estate.Source{{Kind: estate.KubernetesSource, Name: "test", Coverage: read}}
+	estate.Addons.Add(e, &estate.Addon{AWS: estate.AWS{Arn: "vpc-cni"}, AddonName: "vpc-cni", EnableNetworkPolicy: estate.Known(true)})
+	refs := map[string]estate.Ref{}
+	for _, name := range []string{"shop/web", "shop/job", "blog/web"} {
+		namespace, app, _ := strings.Cut(name, "/")
+		w := &estate.Workload{Controller: "Deployment", ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app}}
+		w.Template.Labels = map[string]string{"app": app}
+		estate.Workloads.Add(e, w)
+		refs[name] = estate.Workloads.Ref(w)
+	}
+	deny := &estate.Resource[networkingv1.NetworkPolicy]{}
+	deny.Object.Namespace, deny.Object.Name = "shop", "deny"
+	deny.Object.Spec.PodSelector.MatchLabels = map[string]string{"app": "job"}
+	estate.NetworkPolicies.Add(e, deny)
+	const (
+		alone  = "reachable from nowhere: NetworkPolicy shop/deny isolates it"
+		others = "reachable from other tenants: blog/web at every port"
+	)
+	for _, tt := range []struct {
+		name, subject string
+		severity      finding.Severity
+		facing        []string
+		want          string
+	}{
+		{"it faces nobody", "shop/job", control.High, []string{"shop/job"}, "medium " + alone},
+		{"the worst weighs less as well", "shop/job", control.Critical, []string{"shop/job"}, "high " + alone},
+		{"low is the least", "shop/job", control.Low, []string{"shop/job"}, "low " + alone},
+		{"it is no matter of the network", "shop/job", control.High, nil, "high " + alone},
+		{"somebody reaches it", "shop/web", control.High, []string{"shop/web"}, "high " + others},
+		{"somebody reaches one of them", "shop/job", control.High, []string{"shop/job", "shop/web"}, "high " + alone},
+		{"what it faces is another", "shop/web", control.High, []string{"shop/job"}, "medium " + others + ", job is " + alone},
+		{"what it faces is no endpoint", "shop/job", control.High, []string{"shop/none"}, "high " + alone},
+	} {
+		c := &control.Control{ID: "test", Severity: tt.severity, Check: control.Each(estate.Workloads, func(s *control.Subject, w *estate.Workload) {
+			if s.Ref() != refs[tt.subject] {
+				return
+			}
+			var facing []estate.Ref
+			for _, name := range tt.facing {
+				facing = append(facing, refs[name])
+			}
+			s.Facing(facing...)
+			s.Failf("", "bad")
+		})}
+		f := control.Run(trace.New(e), []*control.Control{c}, controltest.Now, nil)[0].Findings[0]
+		if got := f.Severity.String() + " " + strings.Join(f.Context, ", "); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/trace"
 )
@@ -170,4 +171,39 @@ func BenchmarkOpen(b *testing.B) {
 		})
 	}
 	b.ReportMetric(float64(user()-start)/float64(b.N)/1e6, "user-ms/op")
+}
+
+// BenchmarkExposures asks from where everything is reached: where policies deny
+// by default, where nothing isolates, and where only senders are limited, which
+// is the most work, as everybody must be asked to know that nobody gets through.
+func BenchmarkExposures(b *testing.B) {
+	tenants := sizes[1].size.estate()
+	for _, c := range []struct {
+		name     string
+		policies []networkingv1.PolicyType
+	}{
+		{"default-deny", []networkingv1.PolicyType{"Ingress", "Egress"}},
+		{"open", nil},
+		{"egress", []networkingv1.PolicyType{"Egress"}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			e := &estate.Estate{}
+			cover(e)
+			estate.Namespaces.Add(e, estate.Namespaces.In(tenants)...)
+			estate.Workloads.Add(e, estate.Workloads.In(tenants)...)
+			for _, r := range estate.NetworkPolicies.In(tenants) {
+				if c.policies != nil {
+					limited := *r
+					limited.Object.Spec.PolicyTypes = c.policies
+					estate.NetworkPolicies.Add(e, &limited)
+				}
+			}
+			n := New(trace.New(e))
+			start := user()
+			for b.Loop() {
+				n.Exposures(&config.Config{})
+			}
+			b.ReportMetric(float64(user()-start)/float64(b.N)/1e6, "user-ms/op")
+		})
+	}
 }

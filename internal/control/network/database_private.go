@@ -55,6 +55,7 @@ func databases(g *trace.Graph) []database {
 }
 
 func judgeDatabase(s *control.Subject, d database) {
+	s.Facing(d.place.Subject)
 	public, known := d.public.Get()
 	switch {
 	case !known && !d.silent:

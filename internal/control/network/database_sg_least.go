@@ -32,6 +32,7 @@ func judgeDoorRules(s *control.Subject, d *door) {
 		s.Unknownf("the port of %s is not known; read it live (--aws)", d.name)
 		return
 	}
+	s.Facing(d.place.Subject)
 	for _, sg := range groups {
 		for i, r := range sg.SecurityGroupIngress.Or(nil) {
 			at := groupPlace(sg, ingressField(i))

@@ -84,17 +84,12 @@ func subjectName(namespace string, s rbacv1.Subject) string {
 }
 
 // team returns the team that a namespace belongs to, "" if that is not known.
-// What users declare wins over the label, which the team itself may set.
 func (b *binding) team(c *config.Config, namespace string) string {
-	for _, o := range c.Owners {
-		if config.CompileAll(o.Namespaces).Match(namespace) {
-			return o.Team
-		}
-	}
+	var labels map[string]string
 	if h := b.homes[namespace]; h != nil {
-		return h.labels["team"]
+		labels = h.labels
 	}
-	return ""
+	return c.Team(namespace, labels)
 }
 
 // subjectTeam returns the team of a user or group, as declared.

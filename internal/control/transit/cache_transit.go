@@ -18,6 +18,7 @@ var cacheTransit = &control.Control{
 }
 
 func judgeCacheTransit(s *control.Subject, h *trace.Hop) {
+	s.Facing(h.To)
 	switch h.Encryption {
 	case trace.Plaintext:
 		s.FailAt(h.Place(), "data travels to %s in plaintext: %s", h.To.Name, h.Why)
@@ -26,6 +27,7 @@ func judgeCacheTransit(s *control.Subject, h *trace.Hop) {
 	case trace.Unknown:
 		s.Unknownf("whether data travels to %s encrypted is not known: %s", h.To.Name, h.Why)
 	}
+	s.Facing() // who reads what its nodes say stands between them
 	// Behind the endpoint the data goes on from node to node.
 	if k, ok := control.Find(s, estate.KafkaClusters, h.To.ID); ok && h.To.Kind == estate.KafkaClusters.Kind {
 		judgeBetweenNodes(s, k.InCluster, trace.Place{Subject: h.To, Origin: &k.Origin, Field: "inCluster"})

@@ -29,6 +29,7 @@ func judgeDatabaseRequiresTLS(s *control.Subject, d *trace.Database) {
 		s.Unknownf("%s is a member of cluster %s, whose parameters decide and which was not read", d.Ref.Name, d.Instance.DBClusterIdentifier)
 		return
 	}
+	s.Facing(d.Ref)
 	switch d.RequiresTLS.Required {
 	case trace.No:
 		s.FailAt(d.RequiresTLS.At, "the database accepts plaintext: %s", d.RequiresTLS.Why)

@@ -32,6 +32,7 @@ func judgeServiceHop(s *control.Subject, h *trace.Hop) {
 			}
 		}
 	}
+	s.Facing(h.To)
 	switch h.Encryption {
 	case trace.Plaintext:
 		s.FailAt(h.Place(), "%s speaks to %s in plaintext: %s", h.From.Name, h.To.Name, h.Why)
