@@ -101,6 +101,7 @@ var (
 	FileSystems = awsKind("FileSystem", "FileSystem", func(r *FileSystem) string { return r.FileSystemId })
 
 	Caches            = awsKind("Cache", "Cache", func(r *Cache) string { return r.Id })
+	CacheSubnetGroups = awsKind("CacheSubnetGroup", "CacheSubnetGroup", func(r *CacheSubnetGroup) string { return r.CacheSubnetGroupName })
 	KafkaClusters     = awsKind("KafkaCluster", "KafkaCluster", func(r *KafkaCluster) string { return r.ClusterName })
 	OpenSearchDomains = awsKind("OpenSearchDomain", "OpenSearchDomain", func(r *OpenSearchDomain) string { return r.DomainName })
 
@@ -648,6 +649,18 @@ type Cache struct {
 	TransitEncryptionMode    Optional[string] `json:"transitEncryptionMode,omitzero"`    // preferred, required
 	AtRestEncryptionEnabled  Optional[bool]   `json:"atRestEncryptionEnabled,omitzero"`
 	Endpoints                []Endpoint       `json:"endpoints,omitempty" cfn:"-"` // primary, reader and configuration
+	// SubnetGroupName names its CacheSubnetGroup: CacheSubnetGroupName, of
+	// MemoryDB SubnetGroupName. A serverless cache has SubnetIds instead.
+	SubnetGroupName  string   `json:"subnetGroupName,omitempty" cfn:"-"`
+	SubnetIds        []string `json:"subnetIds,omitempty" cfn:"-"`
+	SecurityGroupIds []string `json:"securityGroupIds,omitempty" cfn:"-"` // of a CacheCluster VpcSecurityGroupIds
+}
+
+// CacheSubnetGroup is AWS::ElastiCache::SubnetGroup or AWS::MemoryDB::SubnetGroup.
+type CacheSubnetGroup struct {
+	AWS                  `json:"aws" cfn:"-"`
+	CacheSubnetGroupName string   `json:"cacheSubnetGroupName"` // MemoryDB: SubnetGroupName
+	SubnetIds            []string `json:"subnetIds,omitempty"`
 }
 
 // KafkaCluster is AWS::MSK::Cluster.
@@ -657,6 +670,10 @@ type KafkaCluster struct {
 	ClientBroker Optional[string] `json:"clientBroker,omitzero" cfn:"EncryptionInfo.EncryptionInTransit.ClientBroker"` // TLS, TLS_PLAINTEXT, PLAINTEXT
 	InCluster    Optional[bool]   `json:"inCluster,omitzero" cfn:"EncryptionInfo.EncryptionInTransit.InCluster"`
 	Endpoints    []Endpoint       `json:"endpoints,omitempty" cfn:"-"` // kafka:GetBootstrapBrokers
+	// ClientSubnets and SecurityGroups are those of the brokers; a serverless
+	// cluster's are those of its first VPC configuration.
+	ClientSubnets  []string `json:"clientSubnets,omitempty" cfn:"BrokerNodeGroupInfo.ClientSubnets"`
+	SecurityGroups []string `json:"securityGroups,omitempty" cfn:"BrokerNodeGroupInfo.SecurityGroups"`
 }
 
 // OpenSearchDomain is AWS::OpenSearchService::Domain.
@@ -667,4 +684,8 @@ type OpenSearchDomain struct {
 	NodeToNodeEncryption Optional[bool] `json:"nodeToNodeEncryption,omitzero" cfn:"NodeToNodeEncryptionOptions.Enabled"`
 	EncryptionAtRest     Optional[bool] `json:"encryptionAtRest,omitzero" cfn:"EncryptionAtRestOptions.Enabled"`
 	Endpoint             Endpoint       `json:"endpoint" cfn:"-"`
+	// SubnetIds and SecurityGroupIds are those of a domain in a VPC; a public
+	// domain has none.
+	SubnetIds        []string `json:"subnetIds,omitempty" cfn:"VPCOptions.SubnetIds"`
+	SecurityGroupIds []string `json:"securityGroupIds,omitempty" cfn:"VPCOptions.SecurityGroupIds"`
 }

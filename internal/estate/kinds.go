@@ -190,6 +190,7 @@ var kinds = []KindInfo{
 	info(Buckets, AWSProvider),
 	info(FileSystems, AWSProvider),
 	info(Caches, AWSProvider),
+	info(CacheSubnetGroups, AWSProvider),
 	info(KafkaClusters, AWSProvider),
 	info(OpenSearchDomains, AWSProvider),
 	info(Accounts, AWSProvider),

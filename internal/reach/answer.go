@@ -98,6 +98,8 @@ type Layer struct {
 	// Rules are those that decide: for an allowance all that allow it, for a
 	// denial the one that denies or those that isolate.
 	Rules []Rule
+
+	change string // the smallest that would allow, of a layer of AWS that denies
 }
 
 // A Rule is where a decision is written.
@@ -430,7 +432,7 @@ func (n *Network) change(a *Answer, from, to uint32) string {
 		}
 		return fmt.Sprintf("add a rule for %s to spec.%s of %s: %s, %s", direction, direction, l.Rules[0].Name, n.selector(peer), port)
 	}
-	return n.vpc.change(l, from, to, port)
+	return l.change
 }
 
 // selector names a point as a policy would.

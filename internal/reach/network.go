@@ -93,6 +93,7 @@ func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n.addPods()
 	n.addTargets()
 	n.addAddresses()
+	n.vpc.settle(n)
 	n.enforcer = enforcerOf(g.Estate)
 	n.addPolicies()
 	n.mesh = newMeshLayer(n)

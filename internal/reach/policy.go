@@ -323,7 +323,8 @@ func (n *Network) block(cidr string, except []string) peers {
 }
 
 // within returns what stands in atoms. A target stands somewhere in its
-// subnets: a block that touches them may hold it.
+// subnets, and moves: a block that touches them is taken to hold it. Of one whose
+// subnets are not known nobody can say.
 func (n *Network) within(atoms set) peers {
 	var pods []uint32
 	for _, sp := range atoms {
@@ -347,10 +348,10 @@ func (n *Network) within(atoms set) peers {
 	for i := n.pods; i < n.atoms; i++ {
 		switch p := n.points[i]; {
 		case len(p.atoms.intersect(atoms)) == 0:
-		case p.anywhere && len(p.atoms.minus(atoms)) > 0:
-			somewhere = somewhere.extend(i, i+1)
-		default:
+		case p.endpoint.target != nil && p.endpoint.target.located, len(p.atoms.minus(atoms)) == 0:
 			targets = targets.extend(i, i+1)
+		default:
+			somewhere = somewhere.extend(i, i+1)
 		}
 	}
 	var rest set
