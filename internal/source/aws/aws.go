@@ -401,6 +401,7 @@ func (r *reader) parts() []part {
 		{"keys" + in, r.readKeys},
 		{"file systems" + in, r.readFileSystems},
 		{"caches" + in, r.readCaches},
+		{"subnet groups of caches" + in, r.readCacheSubnetGroups},
 		{"Kafka clusters" + in, r.readKafka},
 		{"OpenSearch domains" + in, r.readOpenSearch},
 	}, r.reviewParts())

@@ -20,6 +20,7 @@ import (
 
 func (r *reader) readCaches(ctx context.Context) {
 	var caches []*estate.Cache
+	byGroup := map[string]*estate.Cache{}
 	err := pages(ctx, elasticache.NewDescribeReplicationGroupsPaginator(r.sdk.elasticache, &elasticache.DescribeReplicationGroupsInput{}), func(p *elasticache.DescribeReplicationGroupsOutput) {
 		for _, g := range p.ReplicationGroups {
 			c := &estate.Cache{
@@ -35,6 +36,7 @@ func (r *reader) readCaches(ctx context.Context) {
 			for _, n := range g.NodeGroups {
 				c.Endpoints = cacheEndpoints(c.Endpoints, n.PrimaryEndpoint, n.ReaderEndpoint)
 			}
+			byGroup[c.Id] = c
 			caches = append(caches, c)
 		}
 	})
@@ -43,8 +45,12 @@ func (r *reader) readCaches(ctx context.Context) {
 	}
 	err = pages(ctx, elasticache.NewDescribeCacheClustersPaginator(r.sdk.elasticache, &elasticache.DescribeCacheClustersInput{ShowCacheNodeInfo: awssdk.Bool(true)}), func(p *elasticache.DescribeCacheClustersOutput) {
 		for _, x := range p.CacheClusters {
-			if text(x.ReplicationGroupId) != "" {
-				continue // its group is read
+			if id := text(x.ReplicationGroupId); id != "" {
+				// Its group is read, which does not say where its members stand.
+				if c := byGroup[id]; c != nil {
+					placeCache(c, &x)
+				}
+				continue
 			}
 			c := &estate.Cache{
 				AWS:                      estate.AWS{Arn: text(x.ARN)},
@@ -55,6 +61,7 @@ func (r *reader) readCaches(ctx context.Context) {
 				TransitEncryptionMode:    enum(x.TransitEncryptionMode),
 				AtRestEncryptionEnabled:  opt(x.AtRestEncryptionEnabled),
 			}
+			placeCache(c, &x)
 			c.Endpoints = cacheEndpoints(c.Endpoints, x.ConfigurationEndpoint)
 			for _, n := range x.CacheNodes {
 				c.Endpoints = cacheEndpoints(c.Endpoints, n.Endpoint)
@@ -76,6 +83,8 @@ func (r *reader) readCaches(ctx context.Context) {
 				// cache encrypts in transit.
 				TransitEncryptionEnabled: estate.Known(true),
 				Endpoints:                cacheEndpoints(nil, x.Endpoint, x.ReaderEndpoint),
+				SubnetIds:                list(x.SubnetIds),
+				SecurityGroupIds:         list(x.SecurityGroupIds),
 			})
 		}
 	})
@@ -91,7 +100,12 @@ func (r *reader) readCaches(ctx context.Context) {
 				Engine:                   opt(x.Engine),
 				TransitEncryptionEnabled: opt(x.TLSEnabled),
 				AtRestEncryptionEnabled:  estate.Known(true), // MemoryDB has no unencrypted clusters
+				SubnetGroupName:          text(x.SubnetGroupName),
 			}
+			for _, g := range x.SecurityGroups {
+				c.SecurityGroupIds = append(c.SecurityGroupIds, text(g.SecurityGroupId))
+			}
+			slices.Sort(c.SecurityGroupIds)
 			if e := x.ClusterEndpoint; e != nil && text(e.Address) != "" {
 				c.Endpoints = []estate.Endpoint{{Address: text(e.Address), Port: int(e.Port)}}
 			}
@@ -102,6 +116,48 @@ func (r *reader) readCaches(ctx context.Context) {
 		r.fail(err, estate.Caches.Kind)
 	}
 	put(r, estate.Caches, caches)
+}
+
+// placeCache says where a cache stands by one of its members; all are alike.
+func placeCache(c *estate.Cache, member *cachetypes.CacheCluster) {
+	c.SubnetGroupName, c.SecurityGroupIds = text(member.CacheSubnetGroupName), nil
+	for _, g := range member.SecurityGroups {
+		c.SecurityGroupIds = append(c.SecurityGroupIds, text(g.SecurityGroupId))
+	}
+	slices.Sort(c.SecurityGroupIds)
+}
+
+func (r *reader) readCacheSubnetGroups(ctx context.Context) {
+	var groups []*estate.CacheSubnetGroup
+	add := func(arn, name *string, subnets []string) {
+		slices.Sort(subnets)
+		groups = append(groups, &estate.CacheSubnetGroup{AWS: estate.AWS{Arn: text(arn)}, CacheSubnetGroupName: text(name), SubnetIds: subnets})
+	}
+	err := pages(ctx, elasticache.NewDescribeCacheSubnetGroupsPaginator(r.sdk.elasticache, &elasticache.DescribeCacheSubnetGroupsInput{}), func(p *elasticache.DescribeCacheSubnetGroupsOutput) {
+		for _, g := range p.CacheSubnetGroups {
+			var subnets []string
+			for _, s := range g.Subnets {
+				subnets = append(subnets, text(s.SubnetIdentifier))
+			}
+			add(g.ARN, g.CacheSubnetGroupName, subnets)
+		}
+	})
+	if err != nil {
+		r.fail(err, estate.CacheSubnetGroups.Kind)
+	}
+	err = pages(ctx, memorydb.NewDescribeSubnetGroupsPaginator(r.sdk.memorydb, &memorydb.DescribeSubnetGroupsInput{}), func(p *memorydb.DescribeSubnetGroupsOutput) {
+		for _, g := range p.SubnetGroups {
+			var subnets []string
+			for _, s := range g.Subnets {
+				subnets = append(subnets, text(s.Identifier))
+			}
+			add(g.ARN, g.Name, subnets)
+		}
+	})
+	if err != nil {
+		r.fail(err, estate.CacheSubnetGroups.Kind)
+	}
+	put(r, estate.CacheSubnetGroups, groups)
 }
 
 func cacheEndpoints(out []estate.Endpoint, endpoints ...*cachetypes.Endpoint) []estate.Endpoint {
@@ -155,6 +211,12 @@ func kafkaCluster(c *kafkatypes.Cluster) *estate.KafkaCluster {
 			out.ClientBroker, out.InCluster = enum(t.ClientBroker), opt(t.InCluster)
 		}
 	}
+	switch {
+	case c.Provisioned != nil && c.Provisioned.BrokerNodeGroupInfo != nil:
+		out.ClientSubnets, out.SecurityGroups = list(c.Provisioned.BrokerNodeGroupInfo.ClientSubnets), list(c.Provisioned.BrokerNodeGroupInfo.SecurityGroups)
+	case c.Serverless != nil && len(c.Serverless.VpcConfigs) > 0:
+		out.ClientSubnets, out.SecurityGroups = list(c.Serverless.VpcConfigs[0].SubnetIds), list(c.Serverless.VpcConfigs[0].SecurityGroupIds)
+	}
 	return out
 }
 
@@ -203,6 +265,9 @@ func (r *reader) readOpenSearch(ctx context.Context) {
 			}
 			if o := d.EncryptionAtRestOptions; o != nil {
 				domain.EncryptionAtRest = opt(o.Enabled)
+			}
+			if o := d.VPCOptions; o != nil {
+				domain.SubnetIds, domain.SecurityGroupIds = list(o.SubnetIds), list(o.SecurityGroupIds)
 			}
 			address := text(d.Endpoint)
 			if address == "" {

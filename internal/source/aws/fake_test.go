@@ -316,13 +316,28 @@ func (fakeCaches) DescribeReplicationGroups(context.Context, *elasticache.Descri
 
 func (fakeCaches) DescribeCacheClusters(context.Context, *elasticache.DescribeCacheClustersInput, ...func(*elasticache.Options)) (*elasticache.DescribeCacheClustersOutput, error) {
 	return &elasticache.DescribeCacheClustersOutput{CacheClusters: []cachetypes.CacheCluster{
-		{ARN: awssdk.String("arn:member"), CacheClusterId: awssdk.String("carts-001"), ReplicationGroupId: awssdk.String("carts")},
+		{
+			ARN: awssdk.String("arn:member"), CacheClusterId: awssdk.String("carts-001"), ReplicationGroupId: awssdk.String("carts"), CacheSubnetGroupName: awssdk.String("caches"),
+			SecurityGroups: []cachetypes.SecurityGroupMembership{{SecurityGroupId: awssdk.String("sg-2")}, {SecurityGroupId: awssdk.String("sg-1")}},
+		},
 		{ARN: awssdk.String("arn:alone"), CacheClusterId: awssdk.String("sessions"), Engine: awssdk.String("memcached")},
 	}}, nil
 }
 
 func (fakeCaches) DescribeServerlessCaches(context.Context, *elasticache.DescribeServerlessCachesInput, ...func(*elasticache.Options)) (*elasticache.DescribeServerlessCachesOutput, error) {
-	return &elasticache.DescribeServerlessCachesOutput{ServerlessCaches: []cachetypes.ServerlessCache{{ARN: awssdk.String("arn:serverless"), ServerlessCacheName: awssdk.String("quick")}}}, nil
+	return &elasticache.DescribeServerlessCachesOutput{ServerlessCaches: []cachetypes.ServerlessCache{{
+		ARN: awssdk.String("arn:serverless"), ServerlessCacheName: awssdk.String("quick"), SubnetIds: []string{"subnet-1"}, SecurityGroupIds: []string{"sg-3"},
+	}}}, nil
+}
+
+func (fakeCaches) DescribeCacheSubnetGroups(_ context.Context, in *elasticache.DescribeCacheSubnetGroupsInput, _ ...func(*elasticache.Options)) (*elasticache.DescribeCacheSubnetGroupsOutput, error) {
+	if in.Marker == nil {
+		return &elasticache.DescribeCacheSubnetGroupsOutput{Marker: awssdk.String("more"), CacheSubnetGroups: []cachetypes.CacheSubnetGroup{{
+			ARN: awssdk.String("arn:caches"), CacheSubnetGroupName: awssdk.String("caches"),
+			Subnets: []cachetypes.Subnet{{SubnetIdentifier: awssdk.String("subnet-2")}, {SubnetIdentifier: awssdk.String("subnet-1")}},
+		}}}, nil
+	}
+	return &elasticache.DescribeCacheSubnetGroupsOutput{CacheSubnetGroups: []cachetypes.CacheSubnetGroup{{ARN: awssdk.String("arn:others"), CacheSubnetGroupName: awssdk.String("others")}}}, nil
 }
 
 type fakeMemoryDB struct{}
@@ -332,6 +347,26 @@ func (fakeMemoryDB) DescribeClusters(context.Context, *memorydb.DescribeClusters
 		ARN: awssdk.String("arn:memorydb"), Name: awssdk.String("ledger"), TLSEnabled: awssdk.Bool(false),
 		ClusterEndpoint: &memorydbtypes.Endpoint{Address: awssdk.String("ledger.example"), Port: 6379},
 	}}}, nil
+}
+
+func (fakeMemoryDB) DescribeSubnetGroups(context.Context, *memorydb.DescribeSubnetGroupsInput, ...func(*memorydb.Options)) (*memorydb.DescribeSubnetGroupsOutput, error) {
+	return nil, refused("MemoryDB", "DescribeSubnetGroups", "AccessDeniedException")
+}
+
+func TestCacheSubnetGroups(t *testing.T) {
+	r := readerOf(&clients{elasticache: fakeCaches{}, memorydb: fakeMemoryDB{}})
+	r.readCacheSubnetGroups(t.Context())
+	e := r.result()
+	var got []string
+	for _, g := range estate.CacheSubnetGroups.In(e) {
+		got = append(got, g.CacheSubnetGroupName+" "+strings.Join(g.SubnetIds, ","))
+	}
+	if diff := cmp.Diff([]string{"caches subnet-1,subnet-2", "others "}, got); diff != "" {
+		t.Errorf("subnet groups (-want +got):\n%s", diff)
+	}
+	if state := e.Coverage(estate.CacheSubnetGroups.Kind).State; state != estate.Denied {
+		t.Errorf("with a call that was refused they are %s", state)
+	}
 }
 
 func TestCaches(t *testing.T) {
@@ -352,12 +387,15 @@ func TestCaches(t *testing.T) {
 		for _, e := range c.Endpoints {
 			line += " " + e.Address
 		}
+		if len(c.SecurityGroupIds) > 0 {
+			line += " in " + c.SubnetGroupName + strings.Join(c.SubnetIds, ",") + " with " + strings.Join(c.SecurityGroupIds, ",")
+		}
 		got = append(got, line)
 	}
 	want := []string{
-		"replicationgroup carts transit=true preferred rest=false primary.example reader.example",
+		"replicationgroup carts transit=true preferred rest=false primary.example reader.example in caches with sg-1,sg-2",
 		"memorydb ledger transit=false rest=true ledger.example",
-		"serverless quick transit=true",
+		"serverless quick transit=true in subnet-1 with sg-3",
 		"cachecluster sessions",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -101,6 +101,8 @@ var baseCalls = []Call{
 	{"ElastiCache", "DescribeCacheClusters", "elasticache:DescribeCacheClusters", kindsOf("Cache")},
 	{"ElastiCache", "DescribeServerlessCaches", "elasticache:DescribeServerlessCaches", kindsOf("Cache")},
 	{"MemoryDB", "DescribeClusters", "memorydb:DescribeClusters", kindsOf("Cache")},
+	{"ElastiCache", "DescribeCacheSubnetGroups", "elasticache:DescribeCacheSubnetGroups", kindsOf("CacheSubnetGroup")},
+	{"MemoryDB", "DescribeSubnetGroups", "memorydb:DescribeSubnetGroups", kindsOf("CacheSubnetGroup")},
 	{"Kafka", "ListClustersV2", "kafka:ListClustersV2", kindsOf("KafkaCluster")},
 	{"Kafka", "GetBootstrapBrokers", "kafka:GetBootstrapBrokers", kindsOf("KafkaCluster")},
 	{"OpenSearch", "ListDomainNames", "es:ListDomainNames", kindsOf("OpenSearchDomain")},

@@ -74,6 +74,8 @@ var readers = map[string]func(*resource){
 	"AWS::ElastiCache::CacheCluster":     readCacheCluster,
 	"AWS::ElastiCache::ServerlessCache":  readServerlessCache,
 	"AWS::MemoryDB::Cluster":             readMemoryDB,
+	"AWS::ElastiCache::SubnetGroup":      readElastiCacheSubnetGroup,
+	"AWS::MemoryDB::SubnetGroup":         readMemoryDBSubnetGroup,
 	"AWS::MSK::Cluster":                  readKafka,
 	"AWS::OpenSearchService::Domain":     readOpenSearch,
 
@@ -122,7 +124,7 @@ var kinds = []estate.Kind{
 	estate.DBInstances.Kind, estate.DBClusters.Kind, estate.DBProxies.Kind, estate.DBParameterGroups.Kind,
 	estate.DBClusterParameterGroups.Kind, estate.OptionGroups.Kind, estate.DBSubnetGroups.Kind,
 	estate.Volumes.Kind, estate.Keys.Kind, estate.Buckets.Kind, estate.FileSystems.Kind,
-	estate.Caches.Kind, estate.KafkaClusters.Kind, estate.OpenSearchDomains.Kind,
+	estate.Caches.Kind, estate.CacheSubnetGroups.Kind, estate.KafkaClusters.Kind, estate.OpenSearchDomains.Kind,
 	estate.IPSets.Kind, estate.RuleGroups.Kind, estate.Repositories.Kind,
 }
 

@@ -179,6 +179,28 @@ func TestWhatResourcesBecome(t *testing.T) {
 		{"MemoryDB", `
   R: {Type: AWS::MemoryDB::Cluster, Properties: {ClusterName: c, TLSEnabled: "false"}}`, "Cache",
 			`{"atRestEncryptionEnabled":true,"id":"c","transitEncryptionEnabled":false,"type":"memorydb"}`},
+		{"where a replication group stands", `
+  G: {Type: AWS::ElastiCache::SubnetGroup, Properties: {CacheSubnetGroupName: caches, SubnetIds: [subnet-1]}}
+  R: {Type: AWS::ElastiCache::ReplicationGroup, Properties: {Engine: valkey, CacheSubnetGroupName: caches, SecurityGroupIds: [sg-1]}}`, "Cache",
+			`{"atRestEncryptionEnabled":true,"engine":"valkey","id":"R","securityGroupIds":["sg-1"],"subnetGroupName":"caches","transitEncryptionEnabled":false,"type":"replicationgroup"}`},
+		{"where a cache cluster stands", `
+  R: {Type: AWS::ElastiCache::CacheCluster, Properties: {Engine: memcached, CacheSubnetGroupName: caches, VpcSecurityGroupIds: [sg-1]}}`, "Cache",
+			`{"engine":"memcached","id":"R","securityGroupIds":["sg-1"],"subnetGroupName":"caches","type":"cachecluster"}`},
+		{"where a serverless cache stands", `
+  R: {Type: AWS::ElastiCache::ServerlessCache, Properties: {Engine: valkey, SubnetIds: [subnet-1], SecurityGroupIds: [sg-1]}}`, "Cache",
+			`{"atRestEncryptionEnabled":true,"engine":"valkey","id":"R","securityGroupIds":["sg-1"],"subnetIds":["subnet-1"],"transitEncryptionEnabled":true,"transitEncryptionMode":"required","type":"serverless"}`},
+		{"subnet group of ElastiCache", `
+  R: {Type: AWS::ElastiCache::SubnetGroup, Properties: {CacheSubnetGroupName: caches, SubnetIds: [subnet-1, !Ref Open]}}`, "CacheSubnetGroup",
+			`{"cacheSubnetGroupName":"caches","subnetIds":["subnet-1","${Open}"]}`},
+		{"subnet group of MemoryDB", `
+  R: {Type: AWS::MemoryDB::SubnetGroup, Properties: {SubnetGroupName: caches, SubnetIds: [subnet-1]}}`, "CacheSubnetGroup",
+			`{"cacheSubnetGroupName":"caches","subnetIds":["subnet-1"]}`},
+		{"where brokers stand", `
+  R: {Type: AWS::MSK::Cluster, Properties: {BrokerNodeGroupInfo: {ClientSubnets: [subnet-1], SecurityGroups: [sg-1]}}}`, "KafkaCluster",
+			`{"clientSubnets":["subnet-1"],"clusterName":"R","inCluster":true,"securityGroups":["sg-1"]}`},
+		{"where a search domain stands", `
+  R: {Type: AWS::OpenSearchService::Domain, Properties: {VPCOptions: {SubnetIds: [subnet-1], SecurityGroupIds: [sg-1]}}}`, "OpenSearchDomain",
+			`{"domainName":"R","endpoint":{},"securityGroupIds":["sg-1"],"subnetIds":["subnet-1"]}`},
 		{"Kafka", `
   R: {Type: AWS::MSK::Cluster, Properties: {EncryptionInfo: {EncryptionInTransit: {ClientBroker: TLS}}}}`, "KafkaCluster",
 			`{"clientBroker":"TLS","clusterName":"R","inCluster":true}`},

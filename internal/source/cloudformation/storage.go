@@ -338,7 +338,9 @@ func readReplicationGroup(res *resource) {
 		TransitEncryptionEnabled: p.boolOr("TransitEncryptionEnabled", false),
 		TransitEncryptionMode:    p.text("TransitEncryptionMode"),
 		AtRestEncryptionEnabled:  atRest,
-	}, nil)
+		SubnetGroupName:          p.ref("CacheSubnetGroupName"),
+		SecurityGroupIds:         p.refs("SecurityGroupIds"),
+	}, map[string]string{"subnetGroupName": "CacheSubnetGroupName"})
 }
 
 func readCacheCluster(res *resource) {
@@ -349,7 +351,9 @@ func readCacheCluster(res *resource) {
 		Type:                     "cachecluster",
 		Engine:                   p.text("Engine"),
 		TransitEncryptionEnabled: p.bool("TransitEncryptionEnabled"),
-	}, nil)
+		SubnetGroupName:          p.ref("CacheSubnetGroupName"),
+		SecurityGroupIds:         p.refs("VpcSecurityGroupIds"),
+	}, map[string]string{"subnetGroupName": "CacheSubnetGroupName", "securityGroupIds": "VpcSecurityGroupIds"})
 }
 
 func readServerlessCache(res *resource) {
@@ -363,6 +367,8 @@ func readServerlessCache(res *resource) {
 		TransitEncryptionEnabled: estate.Known(true),
 		TransitEncryptionMode:    estate.Known("required"),
 		AtRestEncryptionEnabled:  estate.Known(true),
+		SubnetIds:                p.refs("SubnetIds"),
+		SecurityGroupIds:         p.refs("SecurityGroupIds"),
 	}, nil)
 }
 
@@ -375,17 +381,36 @@ func readMemoryDB(res *resource) {
 		Engine:                   p.text("Engine"),
 		TransitEncryptionEnabled: p.bool("TLSEnabled"),
 		AtRestEncryptionEnabled:  estate.Known(true),
+		SubnetGroupName:          p.ref("SubnetGroupName"),
+		SecurityGroupIds:         p.refs("SecurityGroupIds"),
 	}, map[string]string{"transitEncryptionEnabled": "TLSEnabled"})
+}
+
+func readElastiCacheSubnetGroup(res *resource) { readCacheSubnetGroup(res, "CacheSubnetGroupName") }
+
+func readMemoryDBSubnetGroup(res *resource) { readCacheSubnetGroup(res, "SubnetGroupName") }
+
+func readCacheSubnetGroup(res *resource, name string) {
+	p := res.properties()
+	put(res, estate.CacheSubnetGroups, &estate.CacheSubnetGroup{
+		AWS:                  res.aws(p.tags("Tags")),
+		CacheSubnetGroupName: p.name(name),
+		SubnetIds:            p.refs("SubnetIds"),
+	}, map[string]string{"cacheSubnetGroupName": name})
 }
 
 func readKafka(res *resource) {
 	p := res.properties()
 	transit := p.in("EncryptionInfo").in("EncryptionInTransit")
+	brokers := p.in("BrokerNodeGroupInfo")
 	put(res, estate.KafkaClusters, &estate.KafkaCluster{
 		AWS:          res.aws(p.tags("Tags")),
 		ClusterName:  p.name("ClusterName"),
 		ClientBroker: transit.text("ClientBroker"), // AWS documents two defaults
 		InCluster:    transit.boolOr("InCluster", true),
+
+		ClientSubnets:  brokers.refs("ClientSubnets"),
+		SecurityGroups: brokers.refs("SecurityGroups"),
 	}, nil)
 }
 
@@ -397,5 +422,7 @@ func readOpenSearch(res *resource) {
 		EnforceHTTPS:         p.in("DomainEndpointOptions").bool("EnforceHTTPS"),
 		NodeToNodeEncryption: p.in("NodeToNodeEncryptionOptions").bool("Enabled"),
 		EncryptionAtRest:     p.in("EncryptionAtRestOptions").bool("Enabled"),
+		SubnetIds:            p.in("VPCOptions").refs("SubnetIds"),
+		SecurityGroupIds:     p.in("VPCOptions").refs("SecurityGroupIds"),
 	}, nil)
 }

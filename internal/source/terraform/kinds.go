@@ -85,6 +85,8 @@ var readers = map[string]func(*resource){
 	"aws_elasticache_cluster":           readCacheCluster,
 	"aws_elasticache_serverless_cache":  readServerlessCache,
 	"aws_memorydb_cluster":              readMemoryDB,
+	"aws_elasticache_subnet_group":      readCacheSubnetGroup,
+	"aws_memorydb_subnet_group":         readCacheSubnetGroup,
 	"aws_msk_cluster":                   readKafka,
 	"aws_opensearch_domain":             readOpenSearch,
 
@@ -151,7 +153,7 @@ var kinds = []estate.Kind{
 	estate.DBInstances.Kind, estate.DBClusters.Kind, estate.DBProxies.Kind, estate.DBParameterGroups.Kind,
 	estate.DBClusterParameterGroups.Kind, estate.OptionGroups.Kind, estate.DBSubnetGroups.Kind,
 	estate.Volumes.Kind, estate.Keys.Kind, estate.Buckets.Kind, estate.FileSystems.Kind,
-	estate.Caches.Kind, estate.KafkaClusters.Kind, estate.OpenSearchDomains.Kind, estate.Repositories.Kind,
+	estate.Caches.Kind, estate.CacheSubnetGroups.Kind, estate.KafkaClusters.Kind, estate.OpenSearchDomains.Kind, estate.Repositories.Kind,
 }
 
 // accountKinds are what an account has beside its applications, mostly from

@@ -72,6 +72,8 @@ func readReplicationGroup(res *resource) {
 		TransitEncryptionEnabled: res.boolOr("transit_encryption_enabled", false),
 		TransitEncryptionMode:    res.text("transit_encryption_mode"),
 		AtRestEncryptionEnabled:  atRest,
+		SubnetGroupName:          res.ref("subnet_group_name"),
+		SecurityGroupIds:         res.refs("security_group_ids"),
 	}
 	for _, a := range []string{"primary_endpoint_address", "reader_endpoint_address", "configuration_endpoint_address"} {
 		if v := res.plain(a); v != "" {
@@ -87,6 +89,8 @@ func readCacheCluster(res *resource) {
 	put(res, estate.Caches, &estate.Cache{
 		AWS: res.aws(), Id: res.name("cluster_id"), Type: "cachecluster", Engine: res.text("engine"),
 		TransitEncryptionEnabled: res.bool("transit_encryption_enabled"),
+		SubnetGroupName:          res.ref("subnet_group_name"),
+		SecurityGroupIds:         res.refs("security_group_ids"),
 	})
 }
 
@@ -95,6 +99,7 @@ func readServerlessCache(res *resource) {
 	put(res, estate.Caches, &estate.Cache{
 		AWS: res.aws(), Id: res.name("name"), Type: "serverless", Engine: res.text("engine"),
 		TransitEncryptionEnabled: estate.Known(true), TransitEncryptionMode: estate.Known("required"), AtRestEncryptionEnabled: estate.Known(true),
+		SubnetIds: res.refs("subnet_ids"), SecurityGroupIds: res.refs("security_group_ids"),
 	})
 }
 
@@ -102,14 +107,20 @@ func readMemoryDB(res *resource) {
 	put(res, estate.Caches, &estate.Cache{
 		AWS: res.aws(), Id: res.name("name"), Type: "memorydb", Engine: res.text("engine"),
 		TransitEncryptionEnabled: res.boolOr("tls_enabled", true), AtRestEncryptionEnabled: estate.Known(true),
+		SubnetGroupName: res.ref("subnet_group_name"), SecurityGroupIds: res.refs("security_group_ids"),
 	})
 }
 
+func readCacheSubnetGroup(res *resource) {
+	put(res, estate.CacheSubnetGroups, &estate.CacheSubnetGroup{AWS: res.aws(), CacheSubnetGroupName: res.name("name"), SubnetIds: res.refs("subnet_ids")})
+}
+
 func readKafka(res *resource) {
-	transit := res.in("encryption_info").in("encryption_in_transit")
+	transit, brokers := res.in("encryption_info").in("encryption_in_transit"), res.in("broker_node_group_info")
 	put(res, estate.KafkaClusters, &estate.KafkaCluster{
 		AWS: res.aws(), ClusterName: res.name("cluster_name"),
 		ClientBroker: transit.textOr("client_broker", "TLS"), InCluster: transit.boolOr("in_cluster", true),
+		ClientSubnets: brokers.refs("client_subnets"), SecurityGroups: brokers.refs("security_groups"),
 	})
 }
 
@@ -120,6 +131,8 @@ func readOpenSearch(res *resource) {
 		NodeToNodeEncryption: res.in("node_to_node_encryption").bool("enabled"),
 		EncryptionAtRest:     res.in("encrypt_at_rest").bool("enabled"),
 		Endpoint:             estate.Endpoint{Address: res.attr("endpoint"), Port: 443},
+		SubnetIds:            res.in("vpc_options").refs("subnet_ids"),
+		SecurityGroupIds:     res.in("vpc_options").refs("security_group_ids"),
 	})
 }
 

@@ -156,6 +156,18 @@ aws_cloudwatch_metric_alarm.R: {alarm_name: a, namespace: AWS/ApplicationELB, me
 aws_sns_topic.t: {name: t, arn: $open}
 aws_lb.l: {arn_suffix: $open}`, "Alarm",
 			`{"actionsEnabled":true,"alarmActions":["TF#aws_sns_topic.t"],"alarmName":"a","comparisonOperator":"GreaterThanThreshold","evaluationPeriods":1,"metricName":"HTTPCode_ELB_4XX_Count","namespace":"AWS/ApplicationELB","period":60,"statistic":"Sum","threshold":50,"treatMissingData":"missing"}`},
+		{"where a cache stands", `
+aws_elasticache_subnet_group.g: {name: caches, subnet_ids: [subnet-1]}
+aws_elasticache_replication_group.R: {replication_group_id: c, engine: valkey, subnet_group_name: $aws_elasticache_subnet_group.g.name, security_group_ids: [sg-1], auth_token: hunter2}`, "Cache",
+			`{"atRestEncryptionEnabled":true,"engine":"valkey","id":"c","securityGroupIds":["sg-1"],"subnetGroupName":"TF#aws_elasticache_subnet_group.g","transitEncryptionEnabled":false,"type":"replicationgroup"}`},
+		{"subnet group of caches", `
+aws_memorydb_subnet_group.R: {name: caches, subnet_ids: [subnet-1]}`, "CacheSubnetGroup", `{"cacheSubnetGroupName":"caches","subnetIds":["subnet-1"]}`},
+		{"where brokers stand", `
+aws_msk_cluster.R: {cluster_name: k, broker_node_group_info: [{client_subnets: [subnet-1], security_groups: [sg-1]}]}`, "KafkaCluster",
+			`{"clientBroker":"TLS","clientSubnets":["subnet-1"],"clusterName":"k","inCluster":true,"securityGroups":["sg-1"]}`},
+		{"where a search domain stands", `
+aws_opensearch_domain.R: {domain_name: s, vpc_options: [{subnet_ids: [subnet-1], security_group_ids: [sg-1]}]}`, "OpenSearchDomain",
+			`{"domainName":"s","endpoint":{"address":"ID.endpoint","port":443},"securityGroupIds":["sg-1"],"subnetIds":["subnet-1"]}`},
 		{"topic whose people are nobody's business", `
 aws_sns_topic.R: {name: t, arn: $open}
 aws_sns_topic_subscription.a: {topic_arn: $aws_sns_topic.R.arn, protocol: email, endpoint: hunter2@example.com}

@@ -329,8 +329,8 @@ var passed = map[string][]string{
 	"config":            {"PutConfigurationRecorder", "PutDeliveryChannel", "StartConfigurationRecorder", "DescribeConfigurationRecorders", "DescribeConfigurationRecorderStatus", "DescribeDeliveryChannels"},
 	"elasticfilesystem": {"CreateFileSystem", "DescribeFileSystems"},
 	"fsx":               {"CreateFileSystem", "DescribeFileSystems"},
-	"elasticache":       {"CreateReplicationGroup", "DescribeReplicationGroups", "CreateCacheCluster", "DescribeCacheClusters"},
-	"memorydb":          {"CreateCluster", "DescribeClusters", "CreateSubnetGroup"},
+	"elasticache":       {"CreateReplicationGroup", "DescribeReplicationGroups", "CreateCacheCluster", "DescribeCacheClusters", "DescribeCacheSubnetGroups"},
+	"memorydb":          {"CreateCluster", "DescribeClusters", "CreateSubnetGroup", "DescribeSubnetGroups"},
 	"kafka":             {},
 	"es":                {"CreateDomain", "ListDomainNames", "DescribeDomains"},
 	"rds": {
