@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -192,14 +193,31 @@ func (a *advisor) prove() {
 			s.Lost = append(s.Lost, answer)
 		}
 	}
+	// Any address of the VPC may hold a group that a rule names, unless a source
+	// shows the interfaces: that opens nothing.
+	byGroup := map[string]bool{}
+	for _, g := range s.Groups {
+		if !slices.ContainsFunc(g.Rules, func(r estate.SecurityGroupRule) bool { return r.SourceSecurityGroupId == "" }) {
+			for _, name := range g.Of {
+				byGroup[name] = true
+			}
+		}
+	}
 	for _, c := range Diff(a.graph, then) {
 		if !c.Closed.Empty() {
 			s.Closed = append(s.Closed, c)
 		}
-		if !c.Opened.Empty() {
+		if !c.Opened.Empty() && !(isAddress(c.From) && byGroup[c.To]) {
 			s.Opened = append(s.Opened, c)
 		}
 	}
+}
+
+// isAddress reports whether one end of a change is addresses.
+func isAddress(name string) bool {
+	first, _, _ := strings.Cut(name, "-")
+	_, err := netip.ParseAddr(first)
+	return err == nil
 }
 
 // lost returns the answer that denies a need of another network of the same

@@ -66,7 +66,7 @@ func (a *advisor) suggestGroups() {
 	})
 }
 
-func groupName(sg *estate.SecurityGroup) string { return cmp.Or(sg.GroupId, estate.ShortName(sg.Arn)) }
+func groupName(sg *estate.SecurityGroup) string { return estate.ShortName(cmp.Or(sg.GroupId, sg.Arn)) }
 
 // needsOf returns what is needed of something that AWS runs.
 func (a *advisor) needsOf(e *Endpoint) []*Need {
@@ -168,7 +168,7 @@ func (a *advisor) groupRules(d *Need) []estate.SecurityGroupRule {
 			break
 		}
 		networks := a.vpc.nodeNetworks()
-		fromNetworks(mergePrefixes(networks))
+		fromNetworks(distinct(networks))
 		if len(networks) == 0 {
 			a.open("the security groups and subnets of the nodes of %s are not known, so its rule at %s cannot be written: read them (--aws), or add their template", from.Name, d.To.Name)
 		}

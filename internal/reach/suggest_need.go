@@ -42,6 +42,9 @@ func (a *advisor) declare() {
 			continue
 		}
 		for _, server := range dns {
+			if server.Kind == NodeDNSEndpoint && !a.possible(e, server, UDP, dnsPort) {
+				continue // it works without
+			}
 			a.need(e, server, UDP, dnsPort, "DNS", trace.Place{})
 			a.need(e, server, TCP, dnsPort, "DNS", trace.Place{})
 		}
@@ -231,7 +234,7 @@ func (a *advisor) declareEntry(lb *trace.LoadBalancer) {
 						a.open("%s is behind %s, and at which port is not known: name the port in the Service", to.Name, entryName(lb))
 					}
 					for _, p := range ports {
-						for _, from := range a.entrances(lb, l, t) {
+						for _, from := range a.entrances(lb, l, t, to, p) {
 							a.need(from.Endpoint, to, p.Protocol, int32(p.Port), from.why, t.At)
 						}
 					}
@@ -273,7 +276,7 @@ type entrance struct {
 // entrances returns the load balancer where it is known, else the networks in
 // which it will be, and its clients where pods meet their addresses. Health
 // checks come from the load balancer in any case.
-func (a *advisor) entrances(lb *trace.LoadBalancer, l *trace.Listener, t *trace.Target) []entrance {
+func (a *advisor) entrances(lb *trace.LoadBalancer, l *trace.Listener, t *trace.Target, to *Endpoint, port Named) []entrance {
 	why := entryName(lb)
 	var out []entrance
 	instances := throughNodes(t)
@@ -286,7 +289,7 @@ func (a *advisor) entrances(lb *trace.LoadBalancer, l *trace.Listener, t *trace.
 		if len(networks) == 0 {
 			networks = a.vpc.family(privateNetworks)
 		}
-		for _, p := range networks {
+		for _, p := range a.narrowed(networks, to, port) {
 			out = append(out, entrance{a.addressEndpoint(p), why})
 		}
 	}
@@ -313,6 +316,37 @@ func (a *advisor) entrances(lb *trace.LoadBalancer, l *trace.Listener, t *trace.
 		}
 	}
 	return out
+}
+
+// possible reports whether a connection may get through today.
+func (n *Network) possible(from, to *Endpoint, protocol Protocol, port uint16) bool {
+	for i := range from.points.points() {
+		for j := range to.points.points() {
+			if n.verdict(i, j, protocol, port) != Denied {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// narrowed returns those of networks from which pods can be reached today: the
+// policies of now may know better where their load balancer stands. If none can,
+// it returns all.
+func (a *advisor) narrowed(networks []netip.Prefix, to *Endpoint, port Named) []netip.Prefix {
+	var open []netip.Prefix
+	for atom := range a.addresses.all(networks).points() {
+		for i := range to.points.points() {
+			if a.verdict(atom+a.atoms, i, port.Protocol, port.Port) != Denied {
+				open = append(open, prefixesOf(a.addresses.ends(atom))...)
+				break
+			}
+		}
+	}
+	if len(open) == 0 {
+		return networks
+	}
+	return mergePrefixes(open)
 }
 
 // throughNodes reports whether the targets are nodes, or may be.

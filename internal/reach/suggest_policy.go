@@ -90,7 +90,9 @@ func (a *advisor) allowDNS(namespace string) PolicySuggestion {
 		NamespaceSelector: namespaceSelector(metav1.NamespaceSystem),
 		PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}},
 	}}
-	if a.nodeDNS() != nil {
+	if node := a.nodeDNS(); node != nil && slices.ContainsFunc(a.endpoints, func(e *Endpoint) bool {
+		return e.Namespace == namespace && governed(e) && a.possible(e, node, UDP, dnsPort)
+	}) {
 		peers = append(peers, networkingPeer{IPBlock: &networkingv1.IPBlock{CIDR: nodeDNSNetworks[0].String()}})
 	}
 	ports := ruleOf{ports: []Named{{UDP, dnsPort}, {TCP, dnsPort}}}
@@ -190,9 +192,9 @@ func (a *advisor) networksOf(e *Endpoint) []netip.Prefix {
 	case len(e.networks) > 0:
 		return e.networks
 	case e.target != nil:
-		return mergePrefixes(a.vpc.family(e.target.networks))
+		return distinct(a.vpc.family(e.target.networks))
 	case e.Workload != nil:
-		return mergePrefixes(a.vpc.nodeNetworks()) // it is in the network of its node
+		return distinct(a.vpc.nodeNetworks()) // it is in the network of its node
 	}
 	if p, ok := parsePrefix(e.Name); ok {
 		return []netip.Prefix{p}
@@ -225,17 +227,21 @@ func prefixesOf(first, last netip.Addr) []netip.Prefix {
 	return out
 }
 
-// mergePrefixes sorts prefixes and joins halves to wholes.
-func mergePrefixes(in []netip.Prefix) []netip.Prefix {
+// distinct sorts prefixes and leaves out those that lie within others. Subnets
+// stay apart, as people know them.
+func distinct(in []netip.Prefix) []netip.Prefix {
 	out := slices.Clone(in)
 	slices.SortFunc(out, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
+	return slices.CompactFunc(out, func(a, b netip.Prefix) bool { return a.Contains(b.Addr()) })
+}
+
+// mergePrefixes sorts prefixes and joins halves to wholes.
+func mergePrefixes(in []netip.Prefix) []netip.Prefix {
+	out := distinct(in)
 	stack := out[:0]
 	for _, p := range out {
-		if n := len(stack); n > 0 && stack[n-1].Contains(p.Addr()) {
-			continue
-		}
 		stack = append(stack, p)
 		for n := len(stack); n > 1; n = len(stack) {
 			a, b := stack[n-2], stack[n-1]

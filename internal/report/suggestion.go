@@ -119,7 +119,7 @@ func (y *yamlWriter) rule(side string, why []string, peers []networkingv1.Networ
 		switch {
 		case p.IPBlock != nil:
 			y.line(start, "- ipBlock:")
-			y.line(start+6, "cidr: %s", cidr(p.IPBlock.CIDR))
+			y.line(start+4, "cidr: %s", cidr(p.IPBlock.CIDR))
 		case p.NamespaceSelector != nil:
 			y.item(start, "namespaceSelector", p.NamespaceSelector)
 			if p.PodSelector != nil {
@@ -214,7 +214,7 @@ func (y *yamlWriter) group(g *reach.GroupSuggestion) {
 }
 
 func groupName(sg *estate.SecurityGroup) string {
-	return cmp.Or(sg.GroupId, estate.ShortName(sg.Arn))
+	return estate.ShortName(cmp.Or(sg.GroupId, sg.Arn))
 }
 
 // groupScalar writes the protocol of a rule, which may be a number.
@@ -234,7 +234,7 @@ func (y *yamlWriter) source(g *reach.GroupSuggestion, id string) {
 		return
 	}
 	if own, _, _ := strings.Cut(strings.TrimPrefix(g.Group.Arn, "cfn:"), "#"); own != file {
-		y.comment(6, "it stands in "+file+": export its GroupId there, and import it here")
+		y.comment(6, "it stands in "+file+": import its ID, or make this an AWS::EC2::SecurityGroupIngress there")
 	}
 	logical, _, _ = strings.Cut(logical, ".") // an attribute: the group that EKS makes for a cluster
 	attribute := "GroupId"
