@@ -168,7 +168,7 @@ func (a *advisor) groupRules(d *Need) []estate.SecurityGroupRule {
 			break
 		}
 		networks := a.vpc.nodeNetworks()
-		fromNetworks(distinct(networks))
+		fromNetworks(apart(networks))
 		if len(networks) == 0 {
 			a.open("the security groups and subnets of the nodes of %s are not known, so its rule at %s cannot be written: read them (--aws), or add their template", from.Name, d.To.Name)
 		}

@@ -55,6 +55,7 @@ func (a *advisor) declare() {
 			a.declareAPIServer(e)
 		}
 	}
+	a.declareToday()
 	a.declareTunnels()
 }
 

@@ -192,9 +192,9 @@ func (a *advisor) networksOf(e *Endpoint) []netip.Prefix {
 	case len(e.networks) > 0:
 		return e.networks
 	case e.target != nil:
-		return distinct(a.vpc.family(e.target.networks))
+		return apart(a.vpc.family(e.target.networks))
 	case e.Workload != nil:
-		return distinct(a.vpc.nodeNetworks()) // it is in the network of its node
+		return apart(a.vpc.nodeNetworks()) // it is in the network of its node
 	}
 	if p, ok := parsePrefix(e.Name); ok {
 		return []netip.Prefix{p}
@@ -227,9 +227,9 @@ func prefixesOf(first, last netip.Addr) []netip.Prefix {
 	return out
 }
 
-// distinct sorts prefixes and leaves out those that lie within others. Subnets
+// apart sorts prefixes and leaves out those that lie within others. Subnets
 // stay apart, as people know them.
-func distinct(in []netip.Prefix) []netip.Prefix {
+func apart(in []netip.Prefix) []netip.Prefix {
 	out := slices.Clone(in)
 	slices.SortFunc(out, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
@@ -239,7 +239,7 @@ func distinct(in []netip.Prefix) []netip.Prefix {
 
 // mergePrefixes sorts prefixes and joins halves to wholes.
 func mergePrefixes(in []netip.Prefix) []netip.Prefix {
-	out := distinct(in)
+	out := apart(in)
 	stack := out[:0]
 	for _, p := range out {
 		stack = append(stack, p)
