@@ -333,8 +333,8 @@ func inAny(a netip.Addr, cidrs []string) bool {
 }
 
 // inBlock says whether an end is in a block. Of an end without a known address
-// it is known where that may be: of a pod or a node in a private network, of a
-// domain name in the internet.
+// it is known where that may be: of a pod or a node in a private network of the
+// IP family that pods have, of a domain name in the internet.
 func (n *naive) inBlock(e *naiveEnd, cidr string, except []string) tri {
 	in := func(a netip.Addr) bool { return inAny(a, []string{cidr}) && !inAny(a, except) }
 	if e.address.IsValid() {
@@ -345,7 +345,7 @@ func (n *naive) inBlock(e *naiveEnd, cidr string, except []string) tri {
 	}
 	some, all := false, true
 	for _, a := range n.edges {
-		if where := inAny(a, naivePrivate); e.domain == "" && !where || e.domain != "" && (where || inAny(a, naiveSpecial)) {
+		if where := inAny(a, naivePrivate); e.domain == "" && (!where || a.Is4() == n.ipv6()) || e.domain != "" && (where || inAny(a, naiveSpecial)) {
 			continue
 		}
 		if in(a) {
@@ -361,6 +361,13 @@ func (n *naive) inBlock(e *naiveEnd, cidr string, except []string) tri {
 		return maybe
 	}
 	return no
+}
+
+// ipv6 reports whether pods have addresses of IPv6 first.
+func (n *naive) ipv6() bool {
+	return slices.ContainsFunc(estate.Workloads.In(n.estate), func(w *estate.Workload) bool {
+		return slices.ContainsFunc(w.Pods, func(p estate.Pod) bool { return strings.Contains(p.PodIP, ":") })
+	})
 }
 
 func (n *naive) networkPeer(namespace string, p networkingPeer, peer *naiveEnd) tri {
