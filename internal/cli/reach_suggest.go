@@ -184,15 +184,23 @@ func (a *app) writeSuggestion(s *reach.Suggestion, dir string) error {
 			return err
 		}
 	}
-	wrote := fmt.Sprintf("policies of %d namespaces", len(namespaces))
+	wrote := "the policies of " + counted(len(namespaces), "namespace")
 	if len(s.Groups) > 0 {
-		wrote += fmt.Sprintf(", and in %s the rules of %d security groups", groupsFile, len(s.Groups))
+		wrote += fmt.Sprintf(", and in %s the rules of %s", groupsFile, counted(len(s.Groups), "security group"))
 		if err := a.deliver(filepath.Join(dir, groupsFile), reportMode, func(w io.Writer) error { return report.WriteGroups(w, s.Groups) }); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(a.Stderr, "eksafe: %s holds %s\n", dir, wrote)
 	return nil
+}
+
+// counted returns "1 namespace" or "2 namespaces".
+func counted(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // groupsFile is the file of rules of security groups.
@@ -205,7 +213,7 @@ func (a *app) mentionSuggestion(s *reach.Suggestion) {
 	}
 	for i := range s.Undeclared {
 		d := &s.Undeclared[i]
-		fmt.Fprintf(a.Stderr, "eksafe: observed, not declared: %s (%d times)\n", oneLine(d.String()), d.Observed)
+		fmt.Fprintf(a.Stderr, "eksafe: observed, not declared: %s (%s)\n", oneLine(d.String()), counted(d.Observed, "time"))
 	}
 	for _, open := range s.Open {
 		fmt.Fprintf(a.Stderr, "eksafe: %s\n", oneLine(open))
@@ -220,5 +228,5 @@ func (a *app) mentionSuggestion(s *reach.Suggestion) {
 	for _, c := range s.Opened {
 		fmt.Fprintf(a.Stderr, "eksafe: %s → %s is needed and denied today: it is opened at %s\n", oneLine(c.From), oneLine(c.To), c.Opened.String())
 	}
-	fmt.Fprintf(a.Stderr, "eksafe: %d needs get through, %d connections that nobody needs are closed\n", len(s.Needs)-len(s.Lost), len(s.Closed))
+	fmt.Fprintf(a.Stderr, "eksafe: %s get through; closed, as nobody needs them: %s\n", counted(len(s.Needs)-len(s.Lost), "need"), counted(len(s.Closed), "connection"))
 }

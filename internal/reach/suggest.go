@@ -87,6 +87,7 @@ type GroupSuggestion struct {
 // observed. What it returns was held against the engine itself.
 func Suggest(g *trace.Graph, c *config.Config, observed []Need) *Suggestion {
 	a := &advisor{Network: Of(g), config: c, s: &Suggestion{}, selectors: map[*Endpoint]chosen{}}
+	a.dns = a.clusterDNS()
 	a.declare()
 	a.observe(observed)
 	slices.SortStableFunc(a.s.Needs, func(x, y Need) int { return x.compare(&y) })
@@ -107,6 +108,7 @@ type advisor struct {
 	config    *config.Config
 	s         *Suggestion
 	selectors map[*Endpoint]chosen
+	dns       []*Endpoint // the name servers of the cluster
 }
 
 // open says of a need that no rule expresses it.
@@ -118,25 +120,31 @@ func (a *advisor) open(format string, args ...any) {
 // What no declaration covers is listed beside, as it may be what an attacker
 // does.
 func (a *advisor) observe(observed []Need) {
-	declared := a.s.Needs
+	declared := map[Named][]*Need{}
+	for i := range a.s.Needs {
+		d := &a.s.Needs[i]
+		at := Named{d.Protocol, d.Port}
+		declared[at] = append(declared[at], d)
+	}
+	var kept []Need
 	for _, d := range observed {
 		if d.To.Kind == MetadataEndpoint {
 			a.open("%s was seen at the instance metadata, which hands out the credentials of the node: it is not let out to it", d.From.Name)
 			continue
 		}
-		if slices.ContainsFunc(declared, func(known Need) bool { return a.covers(&known, &d) }) {
+		if slices.ContainsFunc(declared[Named{d.Protocol, d.Port}], func(known *Need) bool { return a.covers(known, &d) }) {
 			continue
 		}
-		a.s.Needs = append(a.s.Needs, d)
-		a.s.Undeclared = append(a.s.Undeclared, d)
+		kept = append(kept, d)
 	}
+	a.s.Needs, a.s.Undeclared = append(a.s.Needs, kept...), kept
 	slices.SortStableFunc(a.s.Undeclared, func(x, y Need) int { return x.compare(&y) })
 }
 
-// covers reports whether what lets d through lets o through too.
+// covers reports whether what lets d through lets o through too, at the same
+// port.
 func (a *advisor) covers(d, o *Need) bool {
-	return d.Protocol == o.Protocol && d.Port == o.Port &&
-		len(o.From.points.minus(a.stands(d.From))) == 0 && len(o.To.points.minus(a.stands(d.To))) == 0
+	return len(o.From.points.minus(a.stands(d.From))) == 0 && len(o.To.points.minus(a.stands(d.To))) == 0
 }
 
 // stands returns the points of an endpoint and those of the addresses in which

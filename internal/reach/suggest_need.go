@@ -32,7 +32,7 @@ func (a *advisor) declare() {
 	for _, lb := range a.graph.LoadBalancers {
 		a.declareEntry(lb)
 	}
-	dns, bound, roles, prometheus := a.clusterDNS(), a.boundAccounts(), a.roles(), a.prometheus()
+	bound, roles, prometheus := a.boundAccounts(), a.roles(), a.prometheus()
 	for _, e := range a.endpoints {
 		if e.Workload == nil {
 			continue
@@ -41,7 +41,7 @@ func (a *advisor) declare() {
 		if !governed(e) {
 			continue
 		}
-		for _, server := range dns {
+		for _, server := range a.dns {
 			if server.Kind == NodeDNSEndpoint && !a.possible(e, server, UDP, dnsPort) {
 				continue // it works without
 			}
@@ -444,7 +444,7 @@ func (a *advisor) clusterDNS() []*Endpoint {
 // resolves reports whether a need is one that the policy for name resolution
 // lets through.
 func (a *advisor) resolves(d *Need) bool {
-	return d.Port == dnsPort && d.Protocol <= UDP && slices.Contains(a.clusterDNS(), d.To)
+	return d.Port == dnsPort && d.Protocol <= UDP && slices.Contains(a.dns, d.To)
 }
 
 // declareDependencies takes up what eksafe.yaml declares.

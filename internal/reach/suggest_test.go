@@ -304,3 +304,80 @@ func TestObserve(t *testing.T) {
 		t.Errorf("undeclared %v, want shop/stray alone", s.Undeclared)
 	}
 }
+
+// TestSuggestEntry: from where what a load balancer forwards comes to the pods.
+func TestSuggestEntry(t *testing.T) {
+	const attributes = "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes"
+	for name, test := range map[string]struct {
+		target, attributes string
+		policy             corev1.ServiceExternalTrafficPolicy
+		want, without      string
+	}{
+		"pods":                            {"ip", "", "", "10.0.0.0/16", "0.0.0.0/0"},
+		"pods, kept by an attribute":      {"ip", "preserve_client_ip.enabled=true", "", "0.0.0.0/0", ""},
+		"nodes that pass on":              {"instance", "", corev1.ServiceExternalTrafficPolicyCluster, "10.0.0.0/16", "0.0.0.0/0"},
+		"nodes that keep what they get":   {"instance", "", corev1.ServiceExternalTrafficPolicyLocal, "0.0.0.0/0", ""},
+		"nodes, by an attribute not kept": {"instance", "preserve_client_ip.enabled=false", corev1.ServiceExternalTrafficPolicyLocal, "10.0.0.0/16", "0.0.0.0/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud()
+			c.pod("shop/front", serves(8443))
+			c.service("shop/front", 443, 8443)
+			s := estate.Services.In(&c.Estate)[0]
+			s.Object.Spec.Type, s.Object.Spec.ExternalTrafficPolicy = corev1.ServiceTypeLoadBalancer, test.policy
+			s.Object.Annotations = map[string]string{
+				"service.beta.kubernetes.io/aws-load-balancer-type":            "external",
+				"service.beta.kubernetes.io/aws-load-balancer-scheme":          "internet-facing",
+				"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": test.target,
+			}
+			if test.attributes != "" {
+				s.Object.Annotations[attributes] = test.attributes
+			}
+			var cidrs []string
+			for _, p := range c.suggest().Policies {
+				for _, r := range p.Spec.Ingress {
+					for _, from := range r.From {
+						cidrs = append(cidrs, from.IPBlock.CIDR)
+						if r.Ports[0].Port.IntVal != 8443 {
+							t.Errorf("port %s, want that of the pods", r.Ports[0].Port)
+						}
+					}
+				}
+			}
+			if !slices.Contains(cidrs, test.want) || slices.Contains(cidrs, test.without) {
+				t.Errorf("let in from %q, want %s and not %q", cidrs, test.want, test.without)
+			}
+		})
+	}
+}
+
+// TestSuggestSizes: of tenants with policies of their own nothing is lost or
+// opened, and a suggestion for the result is the same.
+func TestSuggestSizes(t *testing.T) {
+	e := size{20, 5, 2}.estate()
+	s := Suggest(trace.New(e), &config.Config{}, nil)
+	s.kept(t)
+	if len(s.Opened) > 0 {
+		t.Errorf("opened: %v", s.Opened[0])
+	}
+	var policies []*estate.Resource[networkingPolicy]
+	for _, p := range s.Policies {
+		policies = append(policies, &estate.Resource[networkingPolicy]{Object: *p.NetworkPolicy})
+	}
+	again := Suggest(trace.New(estate.NetworkPolicies.Replaced(e, policies)), &config.Config{}, nil)
+	if len(again.Needs) != len(s.Needs) || len(again.Policies) != len(s.Policies) {
+		t.Errorf("%d needs and %d policies, then %d and %d", len(s.Needs), len(s.Policies), len(again.Needs), len(again.Policies))
+	}
+	for i := range again.Policies {
+		if again.Policies[i].Spec.String() != s.Policies[i].Spec.String() {
+			t.Errorf("%s/%s differs", s.Policies[i].Namespace, s.Policies[i].Name)
+		}
+	}
+}
+
+func BenchmarkSuggest(b *testing.B) {
+	e := size{200, 5, 2}.estate()
+	for b.Loop() {
+		Suggest(trace.New(e), &config.Config{}, nil)
+	}
+}
