@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,7 +53,15 @@ func (y *yamlWriter) line(indent int, format string, args ...any) {
 	fmt.Fprintf(y.w, "%*s"+format+"\n", append([]any{indent, ""}, args...)...)
 }
 
-func (y *yamlWriter) comment(indent int, text string) { y.line(indent, "# %s", clean(plain(text))) }
+func (y *yamlWriter) comment(indent int, text string) {
+	// Readers of YAML reject some runes even in a comment.
+	y.line(indent, "# %s", strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, clean(plain(text))))
+}
 
 // plainScalarRE matches what YAML reads as a string without quotes, but for
 // words that it reads as something else.
@@ -69,7 +78,18 @@ func scalar(s string) string {
 	enc := json.NewEncoder(&b) // JSON's strings are YAML's
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // no string fails
-	return strings.TrimSuffix(b.String(), "\n")
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(b.String(), "\n") {
+		switch {
+		case unicode.IsPrint(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&out, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.String()
 }
 
 // A cidr is read as a string by every reader of YAML, an IPv6 one in quotes.
