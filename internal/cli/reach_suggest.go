@@ -8,14 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	networkingv1 "k8s.io/api/networking/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/eksafe/eksafe/internal/feed/vpcflow"
 	"github.com/eksafe/eksafe/internal/reach"
+	"github.com/eksafe/eksafe/internal/report"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
@@ -23,9 +23,13 @@ import (
 type suggestConfig struct {
 	sources
 	declaration
-	flows []string
-	out   string
+	flows    []string
+	minFlows int
+	output   string
+	out      string
 }
+
+var suggestOutputs = []string{"yaml", "json"}
 
 func (a *app) reachSuggest() *cobra.Command {
 	var c suggestConfig
@@ -38,13 +42,18 @@ eksafe.yaml, name resolution, and what VPC flow logs saw. Every pod is denied th
 rest. The suggestion is held against the engine before it is shown: a need that
 would be lost is named with what stops it.
 
-It changes nothing: with --out it writes files, one a namespace, else YAML to
-stdout. The policies are meant instead of those that the namespaces have now.`,
+It changes nothing: with --out it writes files, one a namespace and one of the
+rules that security groups should have, else YAML to stdout. The policies are
+meant instead of those that the namespaces have now. What was observed is kept,
+and listed on stderr where nothing declares it: strike out what should not be.
+
+Exit code: 0 written; 1 something that is needed does not get through, and
+stderr says why; 2 it could not be done.`,
 		Example: `  eksafe reach suggest ./deploy                          # look at it
   eksafe reach suggest ./deploy --out policies           # one file a namespace
   eksafe reach suggest --kube --aws --flow-logs ./flows  # with what was observed`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := c.sources.check(cmd, args); err != nil {
+			if err := c.check(cmd, args); err != nil {
 				return err
 			}
 			return a.runReachSuggest(cmd.Context(), &c)
@@ -53,8 +62,26 @@ stdout. The policies are meant instead of those that the namespaces have now.`,
 	c.sources.addFlags(cmd)
 	c.declaration.addFlags(cmd)
 	cmd.Flags().StringArrayVar(&c.flows, "flow-logs", nil, "VPC flow logs: a `file` or folder, plain or gzip; may be given again")
-	cmd.Flags().StringVar(&c.out, "out", "", "write one file a namespace into this `folder`")
+	cmd.Flags().IntVar(&c.minFlows, "min-flows", 1, "leave out what was observed less than this `many` times")
+	cmd.Flags().StringVarP(&c.output, "output", "o", "yaml", "the `format`: "+strings.Join(suggestOutputs, ", "))
+	cmd.Flags().StringVar(&c.out, "out", "", "write one file a namespace into this `folder`; JSON into this file")
+	completeFixed(cmd, "output", suggestOutputs...)
 	return cmd
+}
+
+// check lists every mistake of the flags at once.
+func (c *suggestConfig) check(cmd *cobra.Command, paths []string) error {
+	var wrong []error
+	if !slices.Contains(suggestOutputs, c.output) {
+		wrong = append(wrong, fmt.Errorf("unknown output %q: use %s", c.output, strings.Join(suggestOutputs, ", ")))
+	}
+	if c.minFlows < 1 {
+		wrong = append(wrong, fmt.Errorf("--min-flows %d: name a number from 1 up", c.minFlows))
+	}
+	if len(wrong) > 0 {
+		return &usageError{cmd.CommandPath(), errors.Join(wrong...)}
+	}
+	return c.sources.check(cmd, paths)
 }
 
 func (a *app) runReachSuggest(ctx context.Context, c *suggestConfig) error {
@@ -72,15 +99,15 @@ func (a *app) runReachSuggest(ctx context.Context, c *suggestConfig) error {
 			return err
 		}
 	}
+	g := trace.New(e)
 	s, err := attended(ctx, func() *reach.Suggestion {
-		g := trace.New(e)
 		var observed []reach.Observation
 		for f, count := range flows.All() {
 			observed = append(observed, reach.Observation{
 				Source: f.Source, Destination: f.Destination, SourcePort: f.SourcePort, DestinationPort: f.DestinationPort, Protocol: f.Protocol, Count: count,
 			})
 		}
-		needs, passed := reach.Of(g).Observe(observed)
+		needs, passed := reach.Of(g).Observe(observed, c.minFlows)
 		for _, line := range passed {
 			fmt.Fprintln(a.Stderr, "eksafe: "+oneLine(line))
 		}
@@ -95,110 +122,99 @@ func (a *app) runReachSuggest(ctx context.Context, c *suggestConfig) error {
 	if len(s.Policies) == 0 {
 		return errors.New("suggesting policies: the estate has no workloads of applications")
 	}
-	if err := a.writeSuggestion(s, c.out); err != nil {
+	if c.output == "json" {
+		r := &report.Reach{GeneratedAt: a.Now(), ToolVersion: Version(), Estate: e, Suggestion: s}
+		how := reach.Of(g).Enforcement()
+		r.Enforced, r.Partly, r.By = how.State, how.State == trace.No && !how.Nowhere, how.Why
+		err = a.deliver(c.out, reportMode, r.WriteJSON)
+	} else {
+		err = a.writeSuggestion(s, c.out)
+	}
+	if err != nil {
 		return err
 	}
 	a.mentionSuggestion(s)
 	a.mentionProblems(e)
+	if len(s.Lost) > 0 {
+		return errFindings
+	}
 	return nil
 }
 
-// writeSuggestion writes one document a policy, and the rules of security
-// groups as comments behind them: they stand in a template of the user's.
+// writeSuggestion writes the policies, a file a namespace, and the rules of
+// security groups beside them. On stdout, which people pipe into kubectl, the
+// rules are comments.
 func (a *app) writeSuggestion(s *reach.Suggestion, dir string) error {
-	files := map[string]*bytes.Buffer{}
-	var order []string
+	var namespaces []string
+	policies := map[string][]reach.PolicySuggestion{}
 	for _, p := range s.Policies {
-		b := files[p.Namespace]
-		if b == nil {
-			b = &bytes.Buffer{}
-			files[p.Namespace] = b
-			order = append(order, p.Namespace)
-		} else {
-			b.WriteString("---\n")
+		if policies[p.Namespace] == nil {
+			namespaces = append(namespaces, p.Namespace)
 		}
-		if err := writePolicy(b, p); err != nil {
-			return err
-		}
+		policies[p.Namespace] = append(policies[p.Namespace], p)
 	}
-	groups := groupsText(s)
 	if dir == "" {
 		return a.deliver("", reportMode, func(w io.Writer) error {
-			for i, name := range order {
-				if i > 0 {
-					io.WriteString(w, "---\n")
-				}
-				if _, err := files[name].WriteTo(w); err != nil {
-					return err
-				}
+			if err := report.WritePolicies(w, s.Policies); err != nil || len(s.Groups) == 0 {
+				return err
 			}
-			_, err := io.WriteString(w, groups)
+			var b bytes.Buffer
+			if err := report.WriteGroups(&b, s.Groups); err != nil {
+				return err
+			}
+			_, err := io.WriteString(w, "\n# "+strings.TrimSuffix(strings.ReplaceAll(b.String(), "\n", "\n# "), "# "))
 			return err
 		})
+	}
+	for _, name := range namespaces {
+		// A namespace's name is a DNS label where an API server admitted it; in a
+		// file it may be anything, a path too.
+		if name != filepath.Base(name) || strings.HasPrefix(name, ".") || strings.ContainsAny(name, `/\:`) || name == "" {
+			return fmt.Errorf("writing policies of namespace %q: the name is none", name)
+		}
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("making folder %s: %w", dir, cause(err))
 	}
-	if groups != "" {
-		b := bytes.NewBufferString(groups)
-		files["security-groups"], order = b, append(order, "security-groups")
-	}
-	for _, name := range order {
-		// A namespace's name is a DNS label where an API server admitted it; in a
-		// file it may be anything, a path too.
-		if name != filepath.Base(name) || strings.HasPrefix(name, ".") || name == "" {
-			return fmt.Errorf("writing policies of namespace %q: the name is none", name)
+	for _, name := range namespaces {
+		file := name + ".yaml"
+		if file == groupsFile {
+			file = "namespace-" + file
 		}
-		extension := ".yaml"
-		if name == "security-groups" {
-			extension = ".txt"
-		}
-		if err := a.deliver(filepath.Join(dir, name+extension), reportMode, func(w io.Writer) error {
-			_, err := files[name].WriteTo(w)
-			return err
-		}); err != nil {
+		if err := a.deliver(filepath.Join(dir, file), reportMode, func(w io.Writer) error { return report.WritePolicies(w, policies[name]) }); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(a.Stderr, "eksafe: %s holds policies of %d namespaces\n", dir, len(order))
+	wrote := "the policies of " + counted(len(namespaces), "namespace")
+	if len(s.Groups) > 0 {
+		wrote += fmt.Sprintf(", and in %s the rules of %s", groupsFile, counted(len(s.Groups), "security group"))
+		if err := a.deliver(filepath.Join(dir, groupsFile), reportMode, func(w io.Writer) error { return report.WriteGroups(w, s.Groups) }); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(a.Stderr, "eksafe: %s holds %s\n", dir, wrote)
 	return nil
 }
 
-// writePolicy writes a policy as people do, without what the API server adds.
-func writePolicy(w io.Writer, p *networkingv1.NetworkPolicy) error {
-	out, err := yaml.Marshal(struct {
-		APIVersion string                         `json:"apiVersion"`
-		Kind       string                         `json:"kind"`
-		Metadata   map[string]string              `json:"metadata"`
-		Spec       networkingv1.NetworkPolicySpec `json:"spec"`
-	}{p.APIVersion, p.Kind, map[string]string{"name": p.Name, "namespace": p.Namespace}, p.Spec})
-	if err != nil {
-		return err
+// counted returns "1 namespace" or "2 namespaces".
+func counted(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
 	}
-	_, err = w.Write(out)
-	return err
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
-func groupsText(s *reach.Suggestion) string {
-	var b strings.Builder
-	for _, g := range s.Groups {
-		name := g.Group.GroupId
-		if name == "" {
-			name = g.Group.GroupName
-		}
-		fmt.Fprintf(&b, "# security group %s: its ingress rules should be\n", name)
-		for i, r := range g.Rules {
-			from := r.CidrIp + r.CidrIpv6 + r.SourceSecurityGroupId + r.SourcePrefixListId
-			fmt.Fprintf(&b, "#   %s %d-%d from %s  (%s)\n", r.IpProtocol, r.FromPort, r.ToPort, from, g.Reasons[i])
-		}
-	}
-	return b.String()
-}
+// groupsFile is the file of rules of security groups.
+const groupsFile = "security-groups.yaml"
 
 // mentionSuggestion says what the policies do not say themselves.
 func (a *app) mentionSuggestion(s *reach.Suggestion) {
 	for _, r := range s.Replaced {
-		fmt.Fprintf(a.Stderr, "eksafe: %s is replaced: delete it, its rules would add to these\n", r.Name)
+		fmt.Fprintf(a.Stderr, "eksafe: %s is replaced: delete it, its rules would add to these\n", oneLine(r.Name))
+	}
+	for i := range s.Undeclared {
+		d := &s.Undeclared[i]
+		fmt.Fprintf(a.Stderr, "eksafe: observed, not declared: %s (%s)\n", oneLine(d.String()), counted(d.Observed, "time"))
 	}
 	for _, open := range s.Open {
 		fmt.Fprintf(a.Stderr, "eksafe: %s\n", oneLine(open))
@@ -208,7 +224,10 @@ func (a *app) mentionSuggestion(s *reach.Suggestion) {
 		if l, ok := lost.Decisive(); ok {
 			why = ": " + l.Why
 		}
-		fmt.Fprintf(a.Stderr, "eksafe: %s → %s %s %d is needed and does not get through%s\n", lost.From, lost.To, lost.Protocol, lost.Port, oneLine(why))
+		fmt.Fprintf(a.Stderr, "eksafe: %s → %s %s %d is needed and does not get through%s\n", oneLine(lost.From.Name), oneLine(lost.To.Name), lost.Protocol, lost.Port, oneLine(why))
 	}
-	fmt.Fprintf(a.Stderr, "eksafe: %d needs get through, %d connections that nobody needs are closed\n", len(s.Needs)-len(s.Lost), len(s.Closed))
+	for _, c := range s.Opened {
+		fmt.Fprintf(a.Stderr, "eksafe: %s → %s is needed and denied today: it is opened at %s\n", oneLine(c.From), oneLine(c.To), c.Opened.String())
+	}
+	fmt.Fprintf(a.Stderr, "eksafe: %s get through; closed, as nobody needs them: %s\n", counted(len(s.Needs)-len(s.Lost), "need"), counted(len(s.Closed), "connection"))
 }

@@ -59,12 +59,18 @@ func blocksOf(g *trace.Graph) []netip.Prefix {
 // relation is what gets through between all endpoints, addresses by atom.
 func (n *Network) relation() map[[2]string]portsID {
 	out := map[[2]string]portsID{}
+	// Names are compared, as identities of templates hold the path of their file;
+	// what shares its name with another has its identity alone.
+	sharers := map[string]int{}
+	for _, e := range n.endpoints {
+		sharers[e.Name]++
+	}
 	name := make([]string, len(n.points))
 	for i, p := range n.points {
 		name[i] = p.endpoint.Name
 		if uint32(i) >= n.atoms {
 			name[i] = n.describe(uint32(i))
-		} else if p.endpoint.Workload == nil {
+		} else if p.endpoint.Workload == nil && sharers[p.endpoint.Name] > 1 {
 			name[i] = p.endpoint.Ref.ID
 		}
 	}

@@ -3,6 +3,9 @@ package reach
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+
+	"github.com/eksafe/eksafe/internal/estate"
 )
 
 // An Observation is connections between two addresses that were seen, in either
@@ -21,8 +24,9 @@ const firstEphemeral = 32768
 
 // Observe turns what was seen into needs. A record of a reply is told from one
 // of a request by the port that the receiver is known to serve, else by which of
-// the two ports a client would have chosen. passed says what was left out.
-func (n *Network) Observe(list []Observation) (needs []Need, passed []string) {
+// the two ports a client would have chosen. What was seen less than least times
+// is none. passed says what was left out.
+func (n *Network) Observe(list []Observation, least int) (needs []Need, passed []string) {
 	owners := n.owners()
 	type key struct {
 		from, to *Endpoint
@@ -31,13 +35,13 @@ func (n *Network) Observe(list []Observation) (needs []Need, passed []string) {
 	}
 	counts := map[key]int{}
 	var order []key
-	unclear, foreign := 0, 0
+	unclear, foreign, probes, rare := 0, 0, 0, 0
 	for _, o := range list {
 		protocol, ok := map[uint8]Protocol{6: TCP, 17: UDP, 132: SCTP}[o.Protocol]
 		if !ok {
 			continue
 		}
-		from, to := n.ownerOf(owners, o.Source), n.ownerOf(owners, o.Destination)
+		from, to := n.ownerOf(owners, o.Source, protocol, o.SourcePort), n.ownerOf(owners, o.Destination, protocol, o.DestinationPort)
 		request := to.Serves.Has(protocol, o.DestinationPort)
 		reply := from.Serves.Has(protocol, o.SourcePort)
 		if request == reply {
@@ -52,8 +56,13 @@ func (n *Network) Observe(list []Observation) (needs []Need, passed []string) {
 			unclear += o.Count
 			continue
 		}
-		if !governed(k.from) && !governed(k.to) {
+		switch {
+		case !governed(k.from) && !governed(k.to):
 			foreign += o.Count
+			continue
+		case governed(k.to) && onNodeOf(k.to, k.from):
+			// The kubelet probes its own pods, and no policy keeps it from them.
+			probes += o.Count
 			continue
 		}
 		if counts[k] == 0 {
@@ -62,7 +71,17 @@ func (n *Network) Observe(list []Observation) (needs []Need, passed []string) {
 		counts[k] += o.Count
 	}
 	for _, k := range order {
-		needs = append(needs, Need{From: k.from, To: k.to, Protocol: k.protocol, Port: k.port, Why: fmt.Sprintf("observed %d times", counts[k])})
+		if counts[k] < least {
+			rare++
+			continue
+		}
+		needs = append(needs, Need{From: k.from, To: k.to, Protocol: k.protocol, Port: k.port, Why: fmt.Sprintf("observed %d times", counts[k]), Observed: counts[k]})
+	}
+	if rare > 0 {
+		passed = append(passed, fmt.Sprintf("%d connections were seen less than %d times", rare, least))
+	}
+	if probes > 0 {
+		passed = append(passed, fmt.Sprintf("%d flow records are of nodes that look after their own pods, which no policy stops", probes))
 	}
 	if unclear > 0 {
 		passed = append(passed, fmt.Sprintf("of %d flow records nobody can tell who called whom: neither end is known to serve its port", unclear))
@@ -71,6 +90,13 @@ func (n *Network) Observe(list []Observation) (needs []Need, passed []string) {
 		passed = append(passed, fmt.Sprintf("%d flow records are of nothing that runs in this estate", foreign))
 	}
 	return needs, passed
+}
+
+// onNodeOf reports whether an address is that of a node on which pods of e run.
+func onNodeOf(e, address *Endpoint) bool {
+	return address.Workload == nil && address.target == nil && slices.ContainsFunc(e.Workload.Pods, func(p estate.Pod) bool {
+		return p.HostIP != "" && p.HostIP == address.Name
+	})
 }
 
 // owners returns the endpoints by the addresses that are known to be theirs.
@@ -84,27 +110,33 @@ func (n *Network) owners() map[netip.Addr]*Endpoint {
 	return out
 }
 
-// ownerOf returns the endpoint of an address: a pod, what AWS runs in its
-// subnet, or the address itself.
-func (n *Network) ownerOf(owners map[netip.Addr]*Endpoint, a netip.Addr) *Endpoint {
+// ownerOf returns the endpoint of an address: a pod, the one thing that AWS runs
+// in its subnet and that serves the port, or the address itself.
+func (n *Network) ownerOf(owners map[netip.Addr]*Endpoint, a netip.Addr, protocol Protocol, port uint16) *Endpoint {
 	a = a.Unmap()
-	if e := owners[a]; e != nil {
-		return e
+	known := owners[a]
+	if known != nil && known.Workload != nil {
+		return known
 	}
 	atom := n.addresses.atom(a)
 	var one *Endpoint
 	for i := n.pods; i < n.atoms; i++ {
-		if p := n.points[i]; !p.anywhere && p.atoms.has(atom) {
-			if one != nil {
-				one = nil // several stand there: nobody knows which
-				break
-			}
-			one = p.endpoint
+		p := n.points[i]
+		if p.anywhere || !p.atoms.has(atom) || !p.endpoint.Serves.Has(protocol, port) {
+			continue
 		}
+		if one != nil {
+			one = nil // several stand there: nobody knows which
+			break
+		}
+		one = p.endpoint
 	}
-	if one == nil {
-		one = n.addressEndpoint(netip.PrefixFrom(a, a.BitLen()))
+	switch {
+	case one != nil:
+		return one
+	case known == nil:
+		known = n.addressEndpoint(netip.PrefixFrom(a, a.BitLen()))
+		owners[a] = known // the same one for every port, so that needs can be counted
 	}
-	owners[a] = one
-	return one
+	return known
 }

@@ -79,10 +79,13 @@ func (v *vpc) classify(n *Network, p *point) class {
 	switch {
 	case p.id < n.pods:
 		return v.classifyPods(n, p)
-	case p.endpoint.target != nil:
+	case p.id < n.atoms && p.endpoint.target != nil:
 		return v.classifyTarget(p.endpoint.target)
 	case p.id < n.atoms:
-		return v.classifyName()
+		// The addresses of a name are somebody's in the internet.
+		c := class{end: internetEnd}
+		c.add(v.spot(spot{groups: v.set(&groupSet{}), exit: v.set(&groupSet{}), subnet: -1, atoms: v.space.public(), inbound: trace.Yes, outbound: trace.Yes}))
+		return c
 	}
 	first, _ := n.addresses.ends(p.id - n.atoms)
 	return v.classifyAddress(v.space.atom(first))
@@ -205,18 +208,6 @@ func (v *vpc) classifyTarget(t *target) class {
 	if len(c.spots) == 0 || !t.located {
 		at.subnet, at.atoms = -1, v.space.all(v.anywhere())
 		c.add(v.spot(at))
-	}
-	return c
-}
-
-// classifyName says what stands behind a name in the internet: any address of
-// it.
-func (v *vpc) classifyName() class {
-	c := class{end: internetEnd}
-	for atom := range v.space.public().points() {
-		for _, at := range v.classifyAddress(atom).spots {
-			c.spots = append(c.spots, at)
-		}
 	}
 	return c
 }

@@ -30,6 +30,8 @@ type Reach struct {
 	Replies  []*reach.Reply  // to the question
 	Outcomes []reach.Outcome // of expectations
 	Changes  []reach.Change  // between two estates; not nil where two were compared
+
+	Suggestion *reach.Suggestion // nil unless it was asked for
 }
 
 // ports is the JSON of ports: ranges of each protocol.

@@ -174,12 +174,11 @@ func (r *Reach) writeJSON(out *jsonWriter) {
 	if r.Changes != nil {
 		out.list("changes", len(r.Changes), func(i int) {
 			c := &r.Changes[i]
-			out.value(struct {
-				From   string      `json:"from"`
-				To     string      `json:"to"`
-				Opened []portsInfo `json:"opened"`
-				Closed []portsInfo `json:"closed"`
-			}{c.From, c.To, portsOf(&c.Opened), portsOf(&c.Closed)})
+			out.value(changeInfo{c.From, c.To, portsOf(&c.Opened), portsOf(&c.Closed)})
 		})
+	}
+	if r.Suggestion != nil {
+		out.name("suggestion")
+		out.object(func() { writeSuggestion(out, r.Suggestion) })
 	}
 }

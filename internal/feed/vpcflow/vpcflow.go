@@ -12,10 +12,10 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
@@ -89,24 +89,29 @@ func Read(ctx context.Context, r io.Reader, add func(Flow)) error {
 	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 4096), maxLine)
-	var l layout
-	l.set(defaultFields)
+	p := parser{addresses: map[string]netip.Addr{}}
+	if err := p.set(defaultFields); err != nil {
+		return err
+	}
 	for n := 1; lines.Scan(); n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		line := strings.TrimSpace(lines.Text())
-		if line == "" {
+		p.split(lines.Bytes())
+		if len(p.line) == 0 {
 			continue
 		}
-		fields := strings.Fields(line)
-		if n == 1 && isHeader(fields) {
-			if err := l.set(fields); err != nil {
+		if n == 1 && isHeader(p.line) {
+			names := make([]string, len(p.line))
+			for i, f := range p.line {
+				names[i] = string(f)
+			}
+			if err := p.set(names); err != nil {
 				return fmt.Errorf("line 1: %w", err)
 			}
 			continue
 		}
-		flow, ok, err := l.parse(fields)
+		flow, ok, err := p.parse(p.line)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
@@ -114,19 +119,75 @@ func Read(ctx context.Context, r io.Reader, add func(Flow)) error {
 			add(flow)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return err
-	}
-	return nil
+	return lines.Err()
 }
 
-func isHeader(fields []string) bool {
+func isHeader(fields [][]byte) bool {
 	for _, f := range fields {
-		if f == "srcaddr" || f == "dstaddr" {
+		if string(f) == "srcaddr" || string(f) == "dstaddr" {
 			return true
 		}
 	}
 	return false
+}
+
+// A parser reads lines of one layout.
+type parser struct {
+	layout
+	line      [][]byte              // the fields of the line
+	addresses map[string]netip.Addr // that were met: few addresses make many records
+}
+
+// maxAddresses bounds what a parser remembers.
+const maxAddresses = 1 << 14
+
+// split cuts a line into its fields.
+func (p *parser) split(line []byte) {
+	p.line = p.line[:0]
+	for i := 0; i < len(line); {
+		if isSpace(line[i]) {
+			i++
+			continue
+		}
+		from := i
+		for i < len(line) && !isSpace(line[i]) {
+			i++
+		}
+		p.line = append(p.line, line[from:i])
+	}
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
+
+func (p *parser) address(text []byte) (netip.Addr, error) {
+	if a, ok := p.addresses[string(text)]; ok {
+		return a, nil
+	}
+	a, err := netip.ParseAddr(string(text))
+	if err != nil || a.Zone() != "" {
+		return a, fmt.Errorf("%q is no address", short(text))
+	}
+	if len(p.addresses) >= maxAddresses {
+		clear(p.addresses)
+	}
+	p.addresses[string(text)] = a
+	return a, nil
+}
+
+// short bounds what an error shows of a line.
+func short(text []byte) []byte { return text[:min(len(text), 64)] }
+
+// number reads a number without a sign, at most limit.
+func number(text []byte, limit uint32) (n uint32, ok bool) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		if n = n*10 + uint32(c-'0'); n > limit {
+			return 0, false
+		}
+	}
+	return n, len(text) > 0
 }
 
 // A layout is the position of each field that is read, -1 for none.
@@ -151,52 +212,50 @@ func (l *layout) set(names []string) error {
 		source: at("srcaddr"), destination: at("dstaddr"), sourcePort: at("srcport"), destinationPort: at("dstport"), protocol: at("protocol"),
 		action: at("action"), status: at("log-status"), packetSource: at("pkt-srcaddr"), packetDestination: at("pkt-dstaddr"), fields: len(names),
 	}
-	for name, i := range map[string]int{"srcaddr": l.source, "dstaddr": l.destination, "srcport": l.sourcePort, "dstport": l.destinationPort, "protocol": l.protocol} {
-		if i < 0 {
+	for _, name := range []string{"srcaddr", "dstaddr", "srcport", "dstport", "protocol"} {
+		if at(name) < 0 {
 			return fmt.Errorf("the format has no field %s", name)
 		}
 	}
 	return nil
 }
 
-func (l *layout) parse(fields []string) (f Flow, ok bool, err error) {
-	if len(fields) != l.fields {
-		return f, false, fmt.Errorf("a record has %d fields, this line has %d", l.fields, len(fields))
+func (p *parser) parse(fields [][]byte) (f Flow, ok bool, err error) {
+	if len(fields) != p.fields {
+		return f, false, fmt.Errorf("a record has %d fields, this line has %d", p.fields, len(fields))
 	}
-	if l.status >= 0 && fields[l.status] != "OK" || l.action >= 0 && fields[l.action] != "ACCEPT" {
+	if p.status >= 0 && string(fields[p.status]) != "OK" || p.action >= 0 && string(fields[p.action]) != "ACCEPT" {
 		return f, false, nil
 	}
-	source, destination := fields[l.source], fields[l.destination]
-	if l.packetSource >= 0 && fields[l.packetSource] != "-" {
-		source = fields[l.packetSource]
+	source, destination := fields[p.source], fields[p.destination]
+	if p.packetSource >= 0 && string(fields[p.packetSource]) != "-" {
+		source = fields[p.packetSource]
 	}
-	if l.packetDestination >= 0 && fields[l.packetDestination] != "-" {
-		destination = fields[l.packetDestination]
+	if p.packetDestination >= 0 && string(fields[p.packetDestination]) != "-" {
+		destination = fields[p.packetDestination]
 	}
-	if source == "-" || destination == "-" || fields[l.protocol] == "-" {
+	if string(source) == "-" || string(destination) == "-" || string(fields[p.protocol]) == "-" {
 		return f, false, nil
 	}
-	if f.Source, err = netip.ParseAddr(source); err != nil {
-		return f, false, fmt.Errorf("%q is no address", source)
+	if f.Source, err = p.address(source); err != nil {
+		return f, false, err
 	}
-	if f.Destination, err = netip.ParseAddr(destination); err != nil {
-		return f, false, fmt.Errorf("%q is no address", destination)
+	if f.Destination, err = p.address(destination); err != nil {
+		return f, false, err
 	}
-	protocol, err := strconv.ParseUint(fields[l.protocol], 10, 8)
-	if err != nil {
-		return f, false, fmt.Errorf("%q is no protocol number", fields[l.protocol])
+	protocol, ok := number(fields[p.protocol], math.MaxUint8)
+	if !ok {
+		return f, false, fmt.Errorf("%q is no protocol number", short(fields[p.protocol]))
 	}
-	f.Protocol = uint8(protocol)
-	for _, p := range []struct {
-		text string
-		to   *uint16
-	}{{fields[l.sourcePort], &f.SourcePort}, {fields[l.destinationPort], &f.DestinationPort}} {
-		n, err := strconv.ParseUint(p.text, 10, 16)
-		if err != nil {
-			return f, false, fmt.Errorf("%q is no port", p.text)
-		}
-		*p.to = uint16(n)
+	from, ok := number(fields[p.sourcePort], math.MaxUint16)
+	if !ok {
+		return f, false, fmt.Errorf("%q is no port", short(fields[p.sourcePort]))
 	}
+	to, ok := number(fields[p.destinationPort], math.MaxUint16)
+	if !ok {
+		return f, false, fmt.Errorf("%q is no port", short(fields[p.destinationPort]))
+	}
+	f.Protocol, f.SourcePort, f.DestinationPort = uint8(protocol), uint16(from), uint16(to)
 	return f, true, nil
 }
 

@@ -188,6 +188,9 @@ var annotations = map[string]validator{
 	"eks.amazonaws.com/skip-containers":        names,
 	"eks.amazonaws.com/compute-type":           name,
 
+	"prometheus.io/scrape": boolean,
+	"prometheus.io/port":   number,
+
 	"eksafe.dev/except": exceptions,
 }
 
