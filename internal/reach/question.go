@@ -59,6 +59,9 @@ func (n *Network) Reply(q Question) ([]*Reply, error) {
 	}
 	var out []*Reply
 	for _, f := range from.endpoints {
+		if q.From == "" && !f.initiates() {
+			continue
+		}
 		for _, t := range to.endpoints {
 			if f == t && (len(from.endpoints) > 1 || len(to.endpoints) > 1) || f.isAddress() && t.isAddress() {
 				continue

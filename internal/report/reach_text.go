@@ -348,7 +348,9 @@ func (t *reachText) outcomes() {
 			}
 		}
 	}
-	t.blank()
+	if broken > 0 || !t.opt.Quiet {
+		t.blank()
+	}
 	if broken == 0 {
 		t.line(span{"every one of " + plural(len(t.reach.Outcomes), "expectation") + " holds", green})
 	} else {
