@@ -1,6 +1,8 @@
-// Package access says who can do what in AWS: it parses IAM policies and
-// answers what principals may do by them. It holds no requirement, and what it
-// cannot decide, such as most conditions, is unclear and never a guess.
+// Package access says who can do what in AWS and on the API server of a
+// cluster: it parses IAM policies and answers what principals may do by them, and
+// it follows RBAC and what somebody can become by the rights that it gives. It
+// holds no requirement, and what it cannot decide, such as most conditions, is
+// unclear and never a guess.
 package access
 
 import (
