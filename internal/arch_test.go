@@ -32,6 +32,7 @@ var layers = []layer{
 
 	{path: "trace", not: []string{"source", "finding"}, why: "an analysis knows the estate, not who read it; trace says how data travels, controls say how it should"},
 	{path: "access", not: []string{"source", "finding"}, why: "access says who can do what; controls say who should"},
+	{path: "access/accesstest", not: []string{"source"}, why: "it makes cases for tests"},
 	{path: "control", not: []string{"source"}, why: "a control that knew its source would judge live and files differently"},
 	{path: "control/*", not: []string{"source"}, why: "a control that knew its source would judge live and files differently"},
 	{path: "control/all", not: []string{"source"}, why: "it is the list of the controls"},
@@ -49,7 +50,7 @@ var layers = []layer{
 	{path: "report/reporttest"},
 	{path: "report/publish", not: []string{"source", "control/all"}, why: "it carries what a report says, and reads no estate"},
 
-	{path: "cli", not: []string{"control/controltest", "report/reporttest"}, why: "it is for tests"},
+	{path: "cli", not: []string{"control/controltest", "report/reporttest", "access/accesstest"}, why: "it is for tests"},
 }
 
 func TestImportsPointUp(t *testing.T) {

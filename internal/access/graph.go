@@ -116,7 +116,7 @@ type Graph struct {
 	unread  []string
 	work    []int32 // nodes whose edges are to be made
 	admin   int32
-	context *string             // the cluster of the bindings by its name in AWS, "" if that is not known
+	context string              // the cluster of the bindings by its name in AWS, "" if that is not known
 	roles   map[string][]string // names of the Roles of each namespace, once asked for
 }
 
@@ -189,7 +189,7 @@ type proof struct {
 
 // New returns the graph of an estate.
 func New(e *estate.Estate, beyond ...Beyond) *Graph {
-	g := &Graph{estate: e, book: newBook(e), index: map[Identity]int32{}, scopes: map[string]scope{}}
+	g := &Graph{estate: e, book: newBook(e), index: map[Identity]int32{}, scopes: map[string]scope{}, context: contextOf(e)}
 	g.readNamespaces()
 	g.vertexOf(Identity{Kind: KubernetesGroup, Name: masters})
 	g.admin = g.taken(everyRole, "")
@@ -452,21 +452,21 @@ func (g *Graph) canonical(id Identity) Identity {
 
 // isOurs reports whether the bindings of the estate are, or may be, those of a
 // cluster. Files do not say whose they are, and a context may have any name.
-func (g *Graph) isOurs(cluster string) bool {
-	if g.context == nil {
-		context := ""
-		for _, b := range estate.ClusterRoleBindings.In(g.estate) {
-			if b.Origin.Cluster != "" {
-				context = estate.ShortName(b.Origin.Cluster)
-				break
-			}
+func (g *Graph) isOurs(cluster string) bool { return g.context == "" || g.context == cluster }
+
+// contextOf returns the cluster of the bindings by its name in AWS.
+func contextOf(e *estate.Estate) string {
+	for _, b := range estate.ClusterRoleBindings.In(e) {
+		if b.Origin.Cluster == "" {
+			continue
 		}
-		if !slices.ContainsFunc(estate.Clusters.In(g.estate), func(c *estate.Cluster) bool { return c.Name == context }) {
-			context = ""
+		name := estate.ShortName(b.Origin.Cluster)
+		if slices.ContainsFunc(estate.Clusters.In(e), func(c *estate.Cluster) bool { return c.Name == name }) {
+			return name
 		}
-		g.context = &context
+		return ""
 	}
-	return *g.context == "" || *g.context == cluster
+	return ""
 }
 
 // count sums up what a node holds in each scope.

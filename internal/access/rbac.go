@@ -85,8 +85,9 @@ func (q Query) nameless() bool {
 // A shape is a rule without its names. Most roles of a cluster are written from
 // few templates, so that rules are judged by their shapes.
 type shape struct {
-	rule   rbacv1.PolicyRule
-	single rights // of the table, any name
+	rule  rbacv1.PolicyRule
+	gives rights         // of the table, on any name
+	how   [nRights]uint8 // of each right the query that it allows
 }
 
 // covers reports whether the shape allows what the rule allows. It is
@@ -117,6 +118,7 @@ func (r entry) field() string {
 
 // A ruleSet is a Role, a ClusterRole, or rules that somebody has without one.
 type ruleSet struct {
+	number int32 // among those that somebody has
 	ref    estate.Ref
 	origin *estate.Origin
 	name   string // "ClusterRole edit"
@@ -137,6 +139,7 @@ type book struct {
 	order   []*ruleSet
 	shapes  []*shape
 	byText  map[string]int32
+	counted int32
 	cut     []string // aggregated roles of which not all rules were gathered
 	shipped map[string]*ruleSet
 }
@@ -189,7 +192,8 @@ func (b *book) shape(p rbacv1.PolicyRule) int32 {
 	i, ok := b.byText[key]
 	if !ok {
 		i = int32(len(b.shapes))
-		b.shapes = append(b.shapes, &shape{rule: p, single: rightsOf(p)})
+		b.shapes = append(b.shapes, &shape{rule: p})
+		b.shapes[i].judge()
 		b.byText[key] = i
 	}
 	return i
@@ -277,9 +281,11 @@ func (b *book) count(r *ruleSet) {
 	if r.first != nil {
 		return
 	}
+	r.number = b.counted
+	b.counted++
 	r.first, r.firstNamed, r.namesOf = map[right]int32{}, map[right]int32{}, map[right][]string{}
 	for i, p := range r.rules {
-		has := b.shapes[p.shape].single
+		has := b.shapes[p.shape].gives
 		if len(p.names) > 0 {
 			has &^= namelessRights
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/component-helpers/auth/rbac/validation"
 )
 
 // A right is an entry of the table of rights that techniques need.
@@ -179,16 +178,15 @@ var rightQueries = func() []queried {
 	return out
 }()
 
-// rightsOf returns the rights that a rule gives, its names aside.
-func rightsOf(p rbacv1.PolicyRule) rights {
-	var out rights
-	s := shape{rule: p}
-	for _, q := range rightQueries {
-		if out&(1<<q.right) == 0 && s.mayName(q.query) && s.covers(q.rule) {
-			out |= 1 << q.right
+// judge finds out which rights of the table the shape gives, on any name.
+func (s *shape) judge() {
+	for i := range rightQueries {
+		q := &rightQueries[i]
+		if s.gives&q.right.set() == 0 && s.mayName(q.query) && s.covers(q.rule) {
+			s.gives |= q.right.set()
+			s.how[q.right] = uint8(i)
 		}
 	}
-	return out
 }
 
 // mayName reports in little time whether the shape may be about the group of
@@ -197,16 +195,5 @@ func (s *shape) mayName(q Query) bool {
 	return slices.Contains(s.rule.APIGroups, q.Group) || slices.Contains(s.rule.APIGroups, rbacv1.APIGroupAll)
 }
 
-// wording returns the query by which a rule gives a right.
-func (t right) wording(p rbacv1.PolicyRule) Query {
-	p.ResourceNames = nil
-	for _, q := range rightQueries {
-		if q.right != t {
-			continue
-		}
-		if ok, _ := validation.Covers([]rbacv1.PolicyRule{p}, q.rule); ok {
-			return q.query
-		}
-	}
-	return Query{}
-}
+// wording returns the query by which the shape gives a right.
+func (s *shape) wording(t right) Query { return rightQueries[s.how[t]].query }

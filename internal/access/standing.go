@@ -221,6 +221,10 @@ func (g *Graph) gather(places map[string]*gathered, n int32, direct, certain boo
 	}
 }
 
+// maxDescribed bounds what one rule is shown to be on: groups and resources
+// multiply.
+const maxDescribed = 200
+
 // describe returns the verbs of a rule and what they are on.
 func (b *book) describe(r entry) (verbs string, what []string) {
 	p := b.shapes[r.shape].rule
@@ -229,6 +233,9 @@ func (b *book) describe(r entry) (verbs string, what []string) {
 	verbs = strings.Join(slices.Compact(sorted), " ")
 	for _, group := range p.APIGroups {
 		for _, resource := range p.Resources {
+			if len(what) >= maxDescribed {
+				return verbs, append(what, "…")
+			}
 			name := resource
 			if group != "" && group != rbacv1.APIGroupAll {
 				before, sub, found := strings.Cut(resource, "/")

@@ -86,8 +86,8 @@ type search struct {
 	graph   *Graph
 	query   Query
 	wanted  []rbacv1.PolicyRule
-	shapes  []int8 // -1 not asked yet
-	matches map[*ruleSet]matched
+	shapes  []int8     // -1 not asked yet
+	matches []*matched // by the number of the role
 
 	runs []*run
 	best []int8 // of each node the first run that found it, -1 for none
@@ -109,7 +109,7 @@ type found struct {
 }
 
 func (g *Graph) newSearch(q Query) *search {
-	s := &search{graph: g, query: q, wanted: []rbacv1.PolicyRule{q.rule()}, matches: map[*ruleSet]matched{},
+	s := &search{graph: g, query: q, wanted: []rbacv1.PolicyRule{q.rule()}, matches: make([]*matched, g.book.counted),
 		shapes: make([]int8, len(g.book.shapes)), best: make([]int8, len(g.nodes))}
 	for i := range s.shapes {
 		s.shapes[i] = -1
@@ -121,11 +121,11 @@ func (g *Graph) newSearch(q Query) *search {
 }
 
 // match returns which rules of a role allow the query.
-func (s *search) match(r *ruleSet) matched {
-	if m, ok := s.matches[r]; ok {
+func (s *search) match(r *ruleSet) *matched {
+	if m := s.matches[r.number]; m != nil {
 		return m
 	}
-	m := matched{full: -1, limited: -1}
+	m := &matched{full: -1, limited: -1}
 	for i := range r.rules {
 		p := &r.rules[i]
 		if s.shapes[p.shape] < 0 {
@@ -151,7 +151,7 @@ func (s *search) match(r *ruleSet) matched {
 	}
 	slices.Sort(m.names)
 	m.names = slices.Compact(m.names)
-	s.matches[r] = m
+	s.matches[r.number] = m
 	return m
 }
 
@@ -435,7 +435,7 @@ func (g *Graph) proven(e *edge) []Grant {
 			at = h.role.firstNamed[p.right]
 		}
 		r := &h.role.rules[at]
-		out = append(out, g.explain(h, r, p.right.wording(g.book.shapes[r.shape].rule), node.id)...)
+		out = append(out, g.explain(h, r, g.book.shapes[r.shape].wording(p.right), node.id)...)
 	}
 	return slices.CompactFunc(out, func(a, b Grant) bool { return a.Subject == b.Subject && a.Field == b.Field && a.Says == b.Says })
 }
