@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -163,4 +164,47 @@ func TestHostileRBAC(t *testing.T) {
 	g.Of(access.Identity{Kind: access.KubernetesUser})
 	g.Of(access.Identity{})
 	access.New(&estate.Estate{}).ReachAdmin()
+}
+
+// Nearest and WhoCan agree on who reads the Secrets of which namespace.
+func TestNearestAgreesWithWhoCan(t *testing.T) {
+	reach := 0
+	for seed := range uint64(200) {
+		set := accesstest.Random(rand.New(rand.NewPCG(seed, 11)))
+		g := access.New(set.Estate())
+		near := g.Nearest(access.ReadSecrets, func(namespace string) string { return namespace })
+		steps := map[string]int{} // namespace and identity → fewest steps
+		for _, ns := range g.Namespaces() {
+			for _, verb := range []string{"get", "list", "watch"} {
+				for _, h := range g.WhoCan(access.Query{Verb: verb, Resource: "secrets", Namespace: ns}) {
+					key := ns + "|" + h.Identity.Label()
+					if old, ok := steps[key]; h.Certain == access.Yes && (!ok || len(h.Chain.Steps) < old) {
+						steps[key] = len(h.Chain.Steps)
+					}
+				}
+			}
+		}
+		for id, ways := range near {
+			for _, w := range ways {
+				reach++
+				ns := w.Namespace
+				if ns == "" {
+					ns = g.Namespaces()[0]
+				}
+				// WhoCan goes further for all Secrets than for some by name.
+				if want, ok := steps[ns+"|"+id.Label()]; !ok || len(w.Chain.Steps) > want {
+					t.Fatalf("seed %d: %s reaches %q in %d steps, by WhoCan in %d (%v)\n%s", seed, id.Label(), ns, len(w.Chain.Steps), want, ok, set)
+				}
+			}
+		}
+		for key := range steps {
+			_, label, _ := strings.Cut(key, "|")
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(near)), func(id access.Identity) bool { return id.Label() == label }) {
+				t.Fatalf("seed %d: %s is not among those nearest\n%s", seed, key, set)
+			}
+		}
+	}
+	if reach < 1000 {
+		t.Errorf("%d ways: the cases prove little", reach)
+	}
 }
