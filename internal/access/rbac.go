@@ -409,3 +409,20 @@ func shippedView() []rbacv1.PolicyRule {
 		look("resource.k8s.io")("resourceclaims", "resourceclaims/status", "resourceclaimtemplates"),
 	}
 }
+
+// RulesOf returns the rules of a ClusterRole as the graph of an estate has them:
+// aggregated, and those that Kubernetes ships where the estate shows none.
+func RulesOf(e *estate.Estate, clusterRole string) []rbacv1.PolicyRule {
+	b := newBook(e)
+	r := b.find("", rbacv1.RoleRef{Kind: "ClusterRole", Name: clusterRole})
+	if r == nil {
+		return nil
+	}
+	out := make([]rbacv1.PolicyRule, 0, len(r.rules))
+	for _, entry := range r.rules {
+		p := b.shapes[entry.shape].rule
+		p.ResourceNames = entry.names
+		out = append(out, p)
+	}
+	return out
+}
