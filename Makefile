@@ -21,10 +21,10 @@ CORPUS := $(or $(EKSAFE_CORPUS),../shared/data)
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test rigs lint bench generate control clean
+.PHONY: help demo build test test-long rigs lint bench generate control clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: build ## audit the insecure example shop (needs Go only)
 	@code=0; bin/eksafe audit examples/shop/insecure </dev/null || code=$$?; \
@@ -44,6 +44,9 @@ test: kube-rig ## run all tests; those whose rig is missing are skipped by name
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		tools/rigs.sh || echo "make test: going on without: tests name what they skip" >&2; fi
 	$(GO) test $(RACE) -timeout 20m ./...
+
+test-long: kube-rig ## who-can against Kubernetes' authorizer on 10,000 random clusters
+	EKSAFE_LONG=1 $(GO) test -run AgreesWithTheAuthorizer -timeout 60m -v ./test/e2e
 
 rigs: kube-rig ## install and build what the tests use: API server, AWS double, browser (root)
 	@tools/rigs.sh

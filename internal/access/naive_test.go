@@ -169,7 +169,7 @@ func TestHostileRBAC(t *testing.T) {
 // Nearest and WhoCan agree on who reads the Secrets of which namespace.
 func TestNearestAgreesWithWhoCan(t *testing.T) {
 	reach := 0
-	for seed := range uint64(200) {
+	for seed := range uint64(300) {
 		set := accesstest.Random(rand.New(rand.NewPCG(seed, 11)))
 		g := access.New(set.Estate())
 		near := g.Nearest(access.ReadSecrets, func(namespace string) string { return namespace })
