@@ -29,7 +29,7 @@ type whoCanConfig struct {
 	noColor   bool
 }
 
-var whoCanOutputs = []string{"text", "json"}
+var whoCanOutputs = []string{"text", "json", "html"}
 
 func (a *app) whoCan() *cobra.Command {
 	var c whoCanConfig
@@ -175,8 +175,11 @@ func (a *app) runWhoCan(ctx context.Context, c *whoCanConfig) error {
 		return err
 	}
 	err = a.deliver(c.out, reportMode, func(w io.Writer) error {
-		if c.output == "json" {
+		switch c.output {
+		case "json":
 			return answer.WriteJSON(w)
+		case "html":
+			return answer.WriteHTML(w)
 		}
 		return answer.WriteText(w, a.terminal(c.out, c.noColor))
 	})
