@@ -21,23 +21,6 @@ import (
 	"github.com/eksafe/eksafe/internal/feed/kubeaudit"
 )
 
-// whoCanParent holds suggest until who-can itself stands.
-func (a *app) whoCanParent() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "who-can",
-		Short: "Who can do what, and what of it they need",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return a.unknownCommand(cmd, args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.newWhoCanSuggest())
-	return cmd
-}
-
 // A usageConfig is what who-can suggest was asked.
 type usageConfig struct {
 	sources
