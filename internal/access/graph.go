@@ -74,8 +74,11 @@ func (i Identity) Label() string {
 		return "a running pod" + cmp.Or(in, " in any namespace")
 	case TakenRole:
 		return i.Name + cmp.Or(in, " of the cluster")
-	case IAMGroup:
-		return "IAM group " + i.Name
+	case IAMUser, IAMRole, IAMGroup:
+		if strings.HasPrefix(i.Name, "arn:") {
+			return i.Name
+		}
+		return "IAM " + strings.ToLower(strings.TrimPrefix(string(i.Kind), "IAM")) + " " + i.Name
 	case Administrator:
 		if i.Name == "" {
 			return "an administrator of the account"
@@ -466,6 +469,8 @@ func (g *Graph) canonical(id Identity) Identity {
 		id.Cluster = cluster
 	case id.Kind == NodeIdentity && id.Name == "":
 		id.Name = Everywhere
+	case g.aws != nil && (id.Kind == IAMUser || id.Kind == IAMRole):
+		id = g.aws.identityOf(id.Name)
 	}
 	return id
 }

@@ -16,6 +16,8 @@ type Standing struct {
 	Places   []Powers   // the whole cluster first, then by namespace
 	Becomes  []Holder   // whom, each with a shortest chain; the Chain ends at Identity
 	Admin    *Holder    // the chain to cluster admin, nil for none
+	// Account is the chain to an administrator of an account of AWS, nil for none.
+	Account *Holder
 }
 
 // Powers are what an identity can do in one namespace.
@@ -81,17 +83,27 @@ func (g *Graph) Of(id Identity) Standing {
 		out.Places = append(out.Places, p.powers(name))
 	}
 	slices.SortFunc(out.Places, func(a, b Powers) int { return cmp.Compare(a.Namespace, b.Namespace) })
-	s := g.newSearch(adminQuery)
+	out.Admin = g.newSearch(adminQuery).holderOf(n, id)
+	if ends := g.accounts(); len(ends) > 0 {
+		s := g.newSearch(Query{})
+		s.ends = ends
+		out.Account = s.holderOf(n, id)
+	}
+	return out
+}
+
+// holderOf runs the search and returns how one node holds what it leads to, nil
+// if it does not.
+func (s *search) holderOf(n int32, id Identity) *Holder {
 	for _, unclear := range []bool{false, true} {
 		s.run(false, unclear)
 		if at := s.best[n]; at >= 0 {
 			h := s.holder(n, s.runs[at])
 			h.Identity = id
-			out.Admin = &h
-			break
+			return &h
 		}
 	}
-	return out
+	return nil
 }
 
 // bySet reports whether the node was reached only as the group of another that

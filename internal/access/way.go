@@ -74,9 +74,11 @@ func toChanged(controller string) func(*Graph, scope) (int32, Answer) {
 	}
 }
 
-// techniques are those that rights alone decide, on any name.
+// ways are those that rights alone decide, on any name.
 var ways = makeWays()
 
+// What the unclear ones say of newer API servers and of the signers of EKS is
+// unverified, and a reason why they are unclear.
 func makeWays() []*way {
 	makes := createPods.set() | createTemplates.set()
 	out := []*way{

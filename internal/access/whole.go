@@ -90,6 +90,9 @@ func (g *Graph) WhoCanInAWS(action, resource string) []Holder {
 	return g.whoReaches(ends)
 }
 
+// AWS returns the principals of AWS in the graph, nil of one of Kubernetes alone.
+func (g *Graph) AWS() *AWS { return g.aws }
+
 // An end is where a search leads that asks for no right of Kubernetes.
 type end struct {
 	certain Answer

@@ -124,6 +124,9 @@ func principalNamed(e *estate.Estate, arg string) (access.Identity, error) {
 			return access.Identity{Kind: access.ServiceAccount, Namespace: parts[2], Name: parts[3]}, nil
 		}
 	}
+	if id, err := access.ParseIdentity(arg); err == nil && (id.Kind == access.ServiceAccount || id.Kind == access.KubernetesUser) {
+		return id, nil // as --principal has it
+	}
 	var found []access.Identity
 	for _, u := range estate.Users.In(e) {
 		if u.Arn == arg || kind == "user" && u.UserName == name {

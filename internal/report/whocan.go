@@ -27,8 +27,10 @@ type WhoCan struct {
 	Question string        // "get secrets in prod", "become cluster admin"
 	Query    *access.Query // nil of a Standing
 	Holders  []access.Holder
+	Accounts []access.Holder  // who becomes administrator of an account of AWS; nil where that was not asked
 	Standing *access.Standing // of one principal
 	Unread   []string         // what may hide others
+	Assumed  []string         // what may take some away
 	Team     func(access.Identity) string
 }
 
@@ -39,6 +41,16 @@ const (
 	maxBecomes = 25
 	maxListed  = 6 // names on one line
 )
+
+// parts are the questions that were answered, one at a time.
+func (a *WhoCan) parts() []*WhoCan {
+	if a.Accounts == nil {
+		return []*WhoCan{a}
+	}
+	accounts := *a
+	accounts.Question, accounts.Holders = "become administrator of an account of AWS", a.Accounts
+	return []*WhoCan{a, &accounts}
+}
 
 // count returns how many hold it directly, by escalation, and unclearly.
 func (a *WhoCan) count() (direct, escalation, unclear int) {
@@ -87,9 +99,15 @@ func (a *WhoCan) WriteText(w io.Writer, opt Options) error {
 	if a.Standing != nil {
 		t.standing(a.Standing)
 	} else {
-		t.holders()
+		for i, part := range a.parts() {
+			if i > 0 {
+				t.blank()
+			}
+			(&whoCanText{t.painter, part}).holders()
+		}
 	}
 	t.unread()
+	t.assumed()
 	return buf.Flush()
 }
 
@@ -244,18 +262,10 @@ func (t *whoCanText) standing(s *access.Standing) {
 		t.items([]span{{"  in ", dim}}, []span{{"     ", regular}}, names, dim)
 	}
 	t.blank()
-	if s.Admin == nil {
-		t.line(span{"No way to cluster admin.", green})
-	} else {
-		word := "Cluster admin"
-		switch {
-		case s.Admin.Certain != access.Yes:
-			word = "Perhaps cluster admin"
-		case !s.Admin.Direct():
-			word = "Becomes cluster admin"
-		}
-		t.line(span{word, redBold})
-		t.holder(&foldedHolder{Holder: *s.Admin})
+	t.admin("cluster admin", s.Admin)
+	if s.Account != nil || s.Identity.Kind == access.IAMRole || s.Identity.Kind == access.IAMUser {
+		t.blank()
+		t.admin("administrator of an account of AWS", s.Account)
 	}
 	t.places(s)
 	if len(s.Becomes) > 0 {
@@ -268,6 +278,23 @@ func (t *whoCanText) standing(s *access.Standing) {
 			t.line(span{"  and " + thousands(n) + " more: " + t.safe(t.answer.command("-o", "json")), dim})
 		}
 	}
+}
+
+// admin says whether somebody becomes an administrator, and how.
+func (t *whoCanText) admin(what string, h *access.Holder) {
+	if h == nil {
+		t.line(span{"No way to " + what + ".", green})
+		return
+	}
+	word := "Is " + what
+	switch {
+	case h.Certain != access.Yes:
+		word = "Perhaps becomes " + what
+	case !h.Direct():
+		word = "Becomes " + what
+	}
+	t.line(span{word, redBold})
+	t.holder(&foldedHolder{Holder: *h})
 }
 
 func (t *whoCanText) became(h access.Holder) {
@@ -339,6 +366,17 @@ func (t *whoCanText) unread() {
 	}
 }
 
+func (t *whoCanText) assumed() {
+	if len(t.answer.Assumed) == 0 {
+		return
+	}
+	t.blank()
+	t.line(span{"Assumed:", bold})
+	for _, text := range t.answer.Assumed {
+		t.row([]span{{"  ", regular}}, []span{{"    ", regular}}, t.safe(text), dim, nil)
+	}
+}
+
 func (a *WhoCan) team(id access.Identity) string {
 	if a.Team == nil {
 		return ""
@@ -405,6 +443,7 @@ type whoCanStanding struct {
 	Known    bool             `json:"known"`
 	Groups   []whoCanIdentity `json:"groups"`
 	Admin    *whoCanHolder    `json:"admin"`
+	Account  *whoCanHolder    `json:"accountAdmin"`
 	Places   []whoCanPowers   `json:"namespaces"`
 	Becomes  []whoCanHolder   `json:"becomes"`
 }
@@ -416,8 +455,10 @@ type whoCanJSON struct {
 	Question      string          `json:"question"`
 	Query         *access.Query   `json:"query,omitempty"`
 	Holders       []whoCanHolder  `json:"holders"`
+	Accounts      []whoCanHolder  `json:"accountAdmins,omitempty"`
 	Principal     *whoCanStanding `json:"principal,omitempty"`
 	Unread        []string        `json:"unread"`
+	Assumed       []string        `json:"assumed,omitempty"`
 }
 
 // WriteJSON writes the answer as JSON of WhoCanVersion.
@@ -425,9 +466,13 @@ func (a *WhoCan) WriteJSON(w io.Writer) error {
 	out := whoCanJSON{
 		SchemaVersion: WhoCanVersion, GeneratedAt: a.GeneratedAt.UTC().Format(time.RFC3339), Tool: toolInfo{Tool, a.ToolVersion},
 		Question: a.Question, Query: a.Query, Holders: []whoCanHolder{}, Unread: append([]string{}, a.Unread...),
+		Assumed: a.Assumed,
 	}
 	for _, h := range a.Holders {
 		out.Holders = append(out.Holders, a.holderOf(h))
+	}
+	for _, h := range a.Accounts {
+		out.Accounts = append(out.Accounts, a.holderOf(h))
 	}
 	if s := a.Standing; s != nil {
 		p := &whoCanStanding{Identity: a.identity(s.Identity), Known: s.Known, Groups: []whoCanIdentity{}, Places: []whoCanPowers{}, Becomes: []whoCanHolder{}}
@@ -437,6 +482,10 @@ func (a *WhoCan) WriteJSON(w io.Writer) error {
 		if s.Admin != nil {
 			h := a.holderOf(*s.Admin)
 			p.Admin = &h
+		}
+		if s.Account != nil {
+			h := a.holderOf(*s.Account)
+			p.Account = &h
 		}
 		for _, place := range s.Places {
 			p.Places = append(p.Places, whoCanPowers{

@@ -36,13 +36,11 @@ func (a *WhoCan) WriteHTML(w io.Writer) error {
 			return err
 		}
 	} else {
-		m.write(`<p class="answer">%s</p>`, a.headline())
-		folded := fold(a.Holders)
-		for _, f := range folded[:min(len(folded), maxPageChains)] {
-			a.writeChain(m, f)
-		}
-		if n := len(folded) - maxPageChains; n > 0 {
-			m.write(`<p>and %s more: <code>%s</code></p>`, thousands(n), a.command("-o", "json"))
+		for i, part := range a.parts() {
+			if i > 0 {
+				m.write(`<h1>%s</h1>`, part.Question)
+			}
+			part.writeHolders(m)
 		}
 	}
 	if len(a.Unread) > 0 {
@@ -52,9 +50,28 @@ func (a *WhoCan) WriteHTML(w io.Writer) error {
 		}
 		m.put(`</ul>`)
 	}
+	if len(a.Assumed) > 0 {
+		m.put(`<h2>Assumed</h2><ul>`)
+		for _, text := range a.Assumed {
+			m.write(`<li>%s</li>`, text)
+		}
+		m.put(`</ul>`)
+	}
 	m.write(`<footer>eksafe %s · %s · <code>%s</code></footer></main></body></html>`, a.ToolVersion, a.GeneratedAt.UTC().Format(time.RFC3339), a.command())
 	m.put("\n")
 	return m.flush()
+}
+
+// writeHolders writes the answer to one question.
+func (a *WhoCan) writeHolders(m markupWriter) {
+	m.write(`<p class="answer">%s</p>`, a.headline())
+	folded := fold(a.Holders)
+	for _, f := range folded[:min(len(folded), maxPageChains)] {
+		a.writeChain(m, f)
+	}
+	if n := len(folded) - maxPageChains; n > 0 {
+		m.write(`<p>and %s more: <code>%s</code></p>`, thousands(n), a.command("-o", "json"))
+	}
 }
 
 func (a *WhoCan) writeTerminal(m markupWriter) error {

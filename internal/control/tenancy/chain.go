@@ -13,8 +13,14 @@ import (
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
-// chainKinds are what decides who can become whom, beside roles and bindings.
-var chainKinds = []estate.Kind{estate.Namespaces.Kind, estate.Workloads.Kind, estate.ServiceAccounts.Kind}
+// chainKinds are what decides who can become whom, beside roles and bindings:
+// a service account may have a role of AWS, and that a way into the cluster.
+var chainKinds = []estate.Kind{
+	estate.Namespaces.Kind, estate.Workloads.Kind, estate.ServiceAccounts.Kind,
+	estate.Clusters.Kind, estate.AccessEntries.Kind, estate.ConfigMaps.Kind, estate.PodIdentityAssociations.Kind,
+	estate.Users.Kind, estate.Groups.Kind, estate.IAMRoles.Kind, estate.ManagedPolicies.Kind,
+	estate.Nodegroups.Kind, estate.LaunchTemplates.Kind, estate.Instances.Kind,
+}
 
 // thePlatform owns the namespaces that belong to no team of an application.
 const thePlatform = "the platform"
