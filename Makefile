@@ -45,8 +45,9 @@ test: kube-rig ## run all tests; those whose rig is missing are skipped by name
 		tools/rigs.sh || echo "make test: going on without: tests name what they skip" >&2; fi
 	$(GO) test $(RACE) -timeout 20m ./...
 
-test-long: ## compare reach with its naive evaluation over 10,000 random estates
+test-long: kube-rig ## 10,000 random cases: reach against its naive evaluation, who-can against Kubernetes' authorizer
 	EKSAFE_LONG=1 $(GO) test -timeout 60m ./internal/reach
+	EKSAFE_LONG=1 $(GO) test -run AgreesWithTheAuthorizer -timeout 60m -v ./test/e2e
 
 rigs: kube-rig ## install and build what the tests use: API server, AWS double, browser (root)
 	@tools/rigs.sh

@@ -107,6 +107,12 @@ func (a *AWS) named(id, account string) *Principal {
 			return p
 		}
 	}
+	// A template does not say whose it is, and is taken for the account's.
+	for _, p := range a.accounts[""] {
+		if p.Ref.Name == name && !strings.HasPrefix(p.Ref.ID, "arn:") && strings.Contains(id, ":user/") == (p.UserName != "") {
+			return p
+		}
+	}
 	return nil
 }
 

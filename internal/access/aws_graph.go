@@ -102,16 +102,12 @@ func NewAWS(e *estate.Estate) *AWS {
 	}
 	a.out, a.views, a.parts = nil, nil, nil
 	slices.SortStableFunc(a.steps, func(s, o Step) int {
-		return cmp.Or(s.From.compare(o.From), s.To.compare(o.To), cmp.Compare(o.Certain, s.Certain), cmp.Compare(s.Technique, o.Technique))
+		return cmp.Or(s.From.Compare(o.From), s.To.Compare(o.To), cmp.Compare(o.Certain, s.Certain), cmp.Compare(s.Technique, o.Technique))
 	})
 	a.steps = slices.CompactFunc(a.steps, func(s, o Step) bool {
 		return s.From == o.From && s.To == o.To && s.Technique == o.Technique && s.Certain == o.Certain
 	})
 	return a
-}
-
-func (i Identity) compare(o Identity) int {
-	return cmp.Or(cmp.Compare(i.Kind, o.Kind), cmp.Compare(i.Cluster, o.Cluster), cmp.Compare(i.Namespace, o.Namespace), cmp.Compare(i.Name, o.Name))
 }
 
 // AWSSteps returns how the principals of AWS become one another and whom they

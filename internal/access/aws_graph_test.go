@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eksafe/eksafe/internal/estate"
 )
@@ -89,7 +90,10 @@ func served(service string) string {
 	return fmt.Sprintf(`"Principal": {"Service": "%s.amazonaws.com"}`, service)
 }
 
-const everything = `"Effect": "Allow", "Action": "*", "Resource": "*"`
+// inAnyOrder leaves aside that steps are listed by their identities.
+var inAnyOrder = cmpopts.SortSlices(strings.Compare)
+
+const allowAll = `"Effect": "Allow", "Action": "*", "Resource": "*"`
 
 // The rules of one account and of two, from
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
@@ -197,7 +201,7 @@ func TestAssume(t *testing.T) {
 	} {
 		e := &awsEstate{}
 		c.build(e)
-		if diff := cmp.Diff(c.want, e.steps("assume-role", "sign-in")); diff != "" {
+		if diff := cmp.Diff(c.want, e.steps("assume-role", "sign-in"), inAnyOrder); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -281,7 +285,7 @@ func TestEscalate(t *testing.T) {
 	} {
 		e := &awsEstate{}
 		c.build(e)
-		if diff := cmp.Diff(c.want, e.steps()); diff != "" {
+		if diff := cmp.Diff(c.want, e.steps(), inAnyOrder); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -293,7 +297,7 @@ func TestReaching(t *testing.T) {
 	e.user("alice", allow("sts:AssumeRole", account+":role/deploy"))
 	e.user("carol")
 	e.role(account+":role/deploy", trusts(account+":root"), allow("iam:PassRole", account+":role/stack"), allow("cloudformation:CreateStack", "*"))
-	e.role(account+":role/stack", served("cloudformation"), everything)
+	e.role(account+":role/stack", served("cloudformation"), allowAll)
 	steps := AWSSteps(&e.Estate)
 	r := Reaching(steps, administrator("111122223333"), nil)
 	chain, ok := r.Chain(Identity{Kind: IAMUser, Name: account + ":user/alice"})

@@ -49,7 +49,7 @@ func (r *Reach) Who(certainly bool) []Identity {
 	for i := range from {
 		out = append(out, i)
 	}
-	slices.SortFunc(out, Identity.compare)
+	slices.SortFunc(out, Identity.Compare)
 	return out
 }
 

@@ -1,7 +1,8 @@
-// Package access says who can do what: it parses IAM policies, answers what
-// principals may do by them, and follows who becomes whom in AWS and, from
-// there, in clusters. It holds no requirement, and what it
-// cannot decide, such as most conditions, is unclear and never a guess.
+// Package access says who can do what in AWS and on the API server of a
+// cluster: it parses IAM policies and answers what principals may do by them, it
+// follows RBAC, and it joins both into who can become whom by the rights that
+// these give. It holds no requirement, and what it cannot decide, such as most
+// conditions, is unclear and never a guess.
 package access
 
 import (

@@ -185,7 +185,7 @@ func TestEnter(t *testing.T) {
 	} {
 		e := &awsEstate{}
 		c.build(e)
-		if diff := cmp.Diff(c.want, e.steps()); diff != "" {
+		if diff := cmp.Diff(c.want, e.steps(), inAnyOrder); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -254,7 +254,7 @@ func TestSeize(t *testing.T) {
 	} {
 		e := &awsEstate{}
 		c.build(e)
-		if diff := cmp.Diff(c.want, e.steps()); diff != "" {
+		if diff := cmp.Diff(c.want, e.steps(), inAnyOrder); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -337,7 +337,7 @@ func TestPods(t *testing.T) {
 	} {
 		e := &awsEstate{}
 		c.build(e)
-		if diff := cmp.Diff(c.want, e.steps()); diff != "" {
+		if diff := cmp.Diff(c.want, e.steps(), inAnyOrder); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}

@@ -12,11 +12,11 @@ import (
 type passing struct {
 	service string
 	id      string // of the technique
-	ways    []way
+	ways    []means
 }
 
-// A way is actions, all of them, beside iam:PassRole.
-type way struct {
+// A means is actions, all of them, beside iam:PassRole.
+type means struct {
 	how     string // "runs a function as"
 	actions []string
 }
@@ -24,36 +24,36 @@ type way struct {
 // passings are those whose actions could be looked up, on 2026-11-26, in public
 // descriptions of privilege escalation in IAM.
 var passings = []passing{
-	{"lambda.amazonaws.com", "pass-role-lambda", []way{
+	{"lambda.amazonaws.com", "pass-role-lambda", []means{
 		{"runs a function as", []string{"lambda:CreateFunction", "lambda:InvokeFunction"}},
 		{"runs a function as", []string{"lambda:CreateFunction", "lambda:CreateEventSourceMapping"}},
 		{"runs a function as", []string{"lambda:CreateFunction", "lambda:AddPermission"}},
 	}},
-	{"ec2.amazonaws.com", "pass-role-ec2", []way{
+	{"ec2.amazonaws.com", "pass-role-ec2", []means{
 		{"starts an instance as", []string{"ec2:RunInstances"}},
 		{"starts a spot instance as", []string{"ec2:RequestSpotInstances"}},
 	}},
-	{"cloudformation.amazonaws.com", "pass-role-cloudformation", []way{
+	{"cloudformation.amazonaws.com", "pass-role-cloudformation", []means{
 		{"creates a stack as", []string{"cloudformation:CreateStack"}},
 		{"creates stacks as", []string{"cloudformation:CreateStackSet", "cloudformation:CreateStackInstances"}},
 	}},
-	{"glue.amazonaws.com", "pass-role-glue", []way{{"opens a development endpoint as", []string{"glue:CreateDevEndpoint"}}}},
-	{"sagemaker.amazonaws.com", "pass-role-sagemaker", []way{
+	{"glue.amazonaws.com", "pass-role-glue", []means{{"opens a development endpoint as", []string{"glue:CreateDevEndpoint"}}}},
+	{"sagemaker.amazonaws.com", "pass-role-sagemaker", []means{
 		{"opens a notebook as", []string{"sagemaker:CreateNotebookInstance", "sagemaker:CreatePresignedNotebookInstanceUrl"}},
 		{"runs a training job as", []string{"sagemaker:CreateTrainingJob"}},
 		{"runs a processing job as", []string{"sagemaker:CreateProcessingJob"}},
 	}},
-	{"codebuild.amazonaws.com", "pass-role-codebuild", []way{
+	{"codebuild.amazonaws.com", "pass-role-codebuild", []means{
 		{"runs a build as", []string{"codebuild:CreateProject", "codebuild:StartBuild"}},
 		{"runs a build as", []string{"codebuild:CreateProject", "codebuild:StartBuildBatch"}},
 	}},
-	{"ecs-tasks.amazonaws.com", "pass-role-ecs", []way{
+	{"ecs-tasks.amazonaws.com", "pass-role-ecs", []means{
 		{"runs a task as", []string{"ecs:RegisterTaskDefinition", "ecs:RunTask"}},
 		{"runs a task as", []string{"ecs:RegisterTaskDefinition", "ecs:StartTask"}},
 		{"runs a service as", []string{"ecs:RegisterTaskDefinition", "ecs:CreateService"}},
 	}},
-	{"apprunner.amazonaws.com", "pass-role-apprunner", []way{{"runs a service as", []string{"apprunner:CreateService"}}}},
-	{"datapipeline.amazonaws.com", "pass-role-datapipeline", []way{
+	{"apprunner.amazonaws.com", "pass-role-apprunner", []means{{"runs a service as", []string{"apprunner:CreateService"}}}},
+	{"datapipeline.amazonaws.com", "pass-role-datapipeline", []means{
 		{"runs a pipeline as", []string{"datapipeline:CreatePipeline", "datapipeline:PutPipelineDefinition", "datapipeline:ActivatePipeline"}},
 	}},
 }

@@ -43,12 +43,12 @@ func TestSuggest(t *testing.T) {
 		dropped   []string
 	}{
 		{"by services: what is used stays as it is granted", allow("ec2:Describe* sqs:SendMessage", "*"), accessed("ec2", "sqs"), []string{"ec2:Describe*"}, []string{"sqs:SendMessage"}},
-		{"by services: everything becomes the services that are used", everything, accessed("ec2 s3", "sqs"), []string{"ec2:*", "s3:*"}, []string{"*", "sqs:*"}},
+		{"by services: everything becomes the services that are used", allowAll, accessed("ec2 s3", "sqs"), []string{"ec2:*", "s3:*"}, []string{"*", "sqs:*"}},
 		{"by services: all but some", `"Effect": "Allow", "NotAction": ["iam:*", "ec2:*"], "Resource": "*"`, accessed("ec2 sqs iam", ""), []string{"sqs:*"}, []string{"*"}},
 		{"by services: one that IAM does not tell of", allow("ec2:* batch:*", "*"), accessed("ec2", ""), []string{"batch:*", "ec2:*"}, nil},
 		{"by calls", allow("ec2:* sqs:*", "*"), called("ec2:DescribeInstances", "ec2:DescribeVpcs"), []string{"ec2:DescribeInstances", "ec2:DescribeVpcs"}, []string{"ec2:*", "sqs:*"}},
 		{"by calls: those that are granted", allow("ec2:Describe* ec2:RunInstances", "*"), called("ec2:DescribeInstances", "ec2:StopInstances"), []string{"ec2:DescribeInstances"}, []string{"ec2:Describe*", "ec2:RunInstances"}},
-		{"by calls: everything", everything, called("ec2:DescribeInstances", "monitoring:PutMetricData"), []string{"cloudwatch:PutMetricData", "ec2:DescribeInstances"}, []string{"*"}},
+		{"by calls: everything", allowAll, called("ec2:DescribeInstances", "monitoring:PutMetricData"), []string{"cloudwatch:PutMetricData", "ec2:DescribeInstances"}, []string{"*"}},
 		{"by calls: services whose calls tell nothing", allow("s3:GetObject dynamodb:Query", "*"), called("ec2:DescribeInstances"), []string{"dynamodb:Query", "s3:GetObject"}, nil},
 		{"by calls: a right that no call shows", allow("iam:PassRole iam:CreateRole", "*"), called("ec2:RunInstances"), []string{"iam:PassRole"}, []string{"iam:CreateRole"}},
 		{"both: a service that IAM saw and the logs did not", allow("ec2:* sqs:*", "*"), both(accessed("sqs", "ec2"), called("kms:Decrypt")), []string{"sqs:*"}, []string{"ec2:*"}},

@@ -211,10 +211,18 @@ func (a *app) writeReport(w io.Writer, r *report.Report, c *auditConfig) error {
 // textOptions says what the reader's terminal can show. What goes to a file
 // or a pipe gets no colours.
 func (a *app) textOptions(c *auditConfig) report.Options {
-	opt := report.Options{Quiet: c.quiet, Unicode: a.utf8()}
-	if c.out == "" {
+	opt := a.terminal(c.out, c.noColor)
+	opt.Quiet = c.quiet
+	return opt
+}
+
+// terminal says what the terminal can show of what is written to out, or to
+// stdout if that is empty.
+func (a *app) terminal(out string, noColor bool) report.Options {
+	opt := report.Options{Unicode: a.utf8()}
+	if out == "" {
 		opt.Width = columns(a.Stdout)
-		opt.Color = isTerminal(a.Stdout) && !c.noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
+		opt.Color = isTerminal(a.Stdout) && !noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
 	}
 	if n, err := strconv.Atoi(a.Getenv("COLUMNS")); opt.Width == 0 && err == nil && n > 0 {
 		opt.Width = n

@@ -186,7 +186,7 @@ names what to change, with file and line.`,
 	})
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "warn", "what to log on stderr: debug, info, warn, error")
 	completeFixed(root, "log-level", "debug", "info", "warn", "error")
-	root.AddCommand(a.audit(), a.reach(), a.whoCanParent(), a.snapshot(), a.controls(), a.version())
+	root.AddCommand(a.audit(), a.reach(), a.whoCan(), a.snapshot(), a.controls(), a.version())
 	root.InitDefaultCompletionCmd()
 	// cobra gives every command -h; the words are ours.
 	for _, cmd := range append(root.Commands(), root) {

@@ -21,23 +21,6 @@ import (
 	"github.com/eksafe/eksafe/internal/feed/kubeaudit"
 )
 
-// whoCanParent holds suggest until who-can itself stands.
-func (a *app) whoCanParent() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "who-can",
-		Short: "Who can do what, and what of it they need",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return a.unknownCommand(cmd, args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.newWhoCanSuggest())
-	return cmd
-}
-
 // A usageConfig is what who-can suggest was asked.
 type usageConfig struct {
 	sources
@@ -140,6 +123,9 @@ func principalNamed(e *estate.Estate, arg string) (access.Identity, error) {
 		if len(parts) == 4 {
 			return access.Identity{Kind: access.ServiceAccount, Namespace: parts[2], Name: parts[3]}, nil
 		}
+	}
+	if id, err := access.ParseIdentity(arg); err == nil && (id.Kind == access.ServiceAccount || id.Kind == access.KubernetesUser) {
+		return id, nil // as --principal has it
 	}
 	var found []access.Identity
 	for _, u := range estate.Users.In(e) {

@@ -45,7 +45,10 @@ func TestMarkupEscapesAsTemplatesDo(t *testing.T) {
 // safeAttributes hold words, not addresses, styles or scripts: escaping is all
 // that a value needs there. http-equiv, whose content may be an address, is
 // fixed where the policy stands.
-var safeAttributes = []string{"class", "content", "datetime", "data-grow", "data-severity", "data-filter-severity", "title"}
+var safeAttributes = []string{
+	"class", "content", "datetime", "data-grow", "data-severity", "data-filter-severity", "title",
+	"width", "height", "x", "y", "points", // of shapes
+}
 
 // formatError says what is wrong with a format whose values are marked by
 // slot.

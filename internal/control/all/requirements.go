@@ -24,6 +24,7 @@ var (
 	guard    = Command{"guard", "reads logs and blocks who attacks", false}
 	probe    = Command{"probe", "proves it from inside of the cluster", false}
 	scan     = Command{"scan", "looks for vulnerabilities of images without a registry", false}
+	whoCan   = Command{"who-can", "says who can do what, from the AWS principal down and with escalation", true}
 	suggest  = Command{"who-can suggest", "writes the policy of what is used", true}
 )
 
@@ -56,9 +57,9 @@ var Requirements = []Requirement{
 	{"S25", "Shield Standard used fully: CloudFront and Route 53", []Command{create}},
 	{"S26", "Shield Advanced, recommended", []Command{create}},
 	{"S27", "two-factor authentication on all AWS user logins", []Command{create}},
-	{"S28", "few administrators; each user only what is needed", []Command{create, suggest}},
-	{"S29", "namespaces separate teams, projects and stages (TEST, INT, E2E, PROD)", []Command{create}},
-	{"S30", "permissions per namespace: one team cannot see another's secrets; a hacked dev user does not endanger prod", []Command{create, probe}},
+	{"S28", "few administrators; each user only what is needed", []Command{create, whoCan, suggest}},
+	{"S29", "namespaces separate teams, projects and stages (TEST, INT, E2E, PROD)", []Command{create, whoCan}},
+	{"S30", "permissions per namespace: one team cannot see another's secrets; a hacked dev user does not endanger prod", []Command{create, whoCan, probe}},
 	{"S31", "images scanned regularly for vulnerabilities: by the registry", []Command{create}},
 	{"S32", "… or by an open-source scanner", []Command{scan}},
 	{"S33", "the own security concept reviewed, with AWS's checklists (Trusted Advisor)", []Command{changed}},

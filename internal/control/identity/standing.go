@@ -20,7 +20,7 @@ type standing struct {
 
 func standingOf(s *control.Subject) *standing {
 	return trace.Derive(s.Graph(), func(g *trace.Graph) *standing {
-		st := &standing{AWS: access.NewAWS(g.Estate), admins: map[string]*access.Reach{}, taking: map[string]*access.Reach{}}
+		st := &standing{AWS: access.OfAWS(g), admins: map[string]*access.Reach{}, taking: map[string]*access.Reach{}}
 		meant := func(s *access.Step) bool { return s.Technique == "assume-role" || s.Technique == "administrator" }
 		for _, step := range st.Steps() {
 			if to := step.To; to.Kind == access.Administrator && st.admins[to.Name] == nil {

@@ -1,8 +1,8 @@
 //go:generate go run github.com/eksafe/eksafe/tools/genlist control.Control
 
 // Package tenancy holds the controls on what keeps teams, projects and stages of one
-// cluster apart: namespaces and the rights within them. It judges what each binding says;
-// what a subject can reach by several steps is not computed here.
+// cluster apart: namespaces and the rights within them. It judges what each binding says, and what its subjects can
+// become with it, as package access computes it.
 package tenancy
 
 import "embed"

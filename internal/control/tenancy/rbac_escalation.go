@@ -1,9 +1,11 @@
 package tenancy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/eksafe/eksafe/internal/access"
 	"github.com/eksafe/eksafe/internal/control"
 )
 
@@ -15,7 +17,7 @@ var rbacEscalation = &control.Control{
 	Serves:    []string{"S28", "S30"},
 	Since:     "0.1.0",
 	Admission: rbacEscalationAdmission,
-	Check:     bindings(judgeEscalation, bindingKinds...),
+	Check:     bindings(judgeEscalation, append(slices.Clone(bindingKinds), chainKinds...)...),
 }
 
 const rbacGroup = "rbac.authorization.k8s.io"
@@ -71,8 +73,10 @@ func judgeEscalation(s *control.Subject, b *binding) {
 	// Within one namespace Kubernetes' own admin and edit may become its service
 	// accounts, as everybody may who makes pods there.
 	if b.role.builtin && b.namespace != "" {
+		b.judgeAdmins(s)
 		return
 	}
+	told, doubts := false, []string(nil)
 	for _, r := range b.role.rules {
 		// What "all" includes is rbac-wildcards' to say.
 		if r.wildcard() {
@@ -88,13 +92,56 @@ func judgeEscalation(s *control.Subject, b *binding) {
 			}
 			switch worth {
 			case asBad:
+				told = true
 				s.FailAt(b.at(r, e.part), "%s %s in %s: %s", holder, e.what, b.scope(), b.name())
 			case unclear:
-				s.Unknownf("%s %s, but only by the names %s, and who-can is not computed", holder, e.what, strings.Join(r.ResourceNames, ", "))
+				doubts = append(doubts, e.doubt(s, holder, r.ResourceNames))
 			}
 			break
 		}
 	}
+	if told || b.judgeAdmins(s) {
+		return
+	}
+	for _, doubt := range doubts {
+		if doubt != "" {
+			s.Unknownf("%s", doubt)
+		}
+	}
+}
+
+// doubt says what is not known of an escalation that is limited to some names,
+// "" if it is harmless: whom they name is followed, and is nobody strong.
+func (e *escalation) doubt(s *control.Subject, holder string, names []string) string {
+	switch {
+	case slices.Contains(e.verbs, "bind"):
+		return fmt.Sprintf("%s can bind %s, and whether that is more than it has is not judged", holder, strings.Join(names, ", "))
+	case e.group == "authentication.k8s.io":
+		return fmt.Sprintf("%s %s, but only as %s, and what that gives is not known", holder, e.what, strings.Join(names, ", "))
+	}
+	if unread := chainsOf(s.Graph()).graph.Unread(); len(unread) > 0 {
+		return fmt.Sprintf("%s %s, but only by the names %s, and what those can do is not known: %s", holder, e.what, strings.Join(names, ", "), unread[0])
+	}
+	return ""
+}
+
+// judgeAdmins fails whoever becomes cluster admin by steps that begin with the
+// binding. It reports whether somebody does.
+func (b *binding) judgeAdmins(s *control.Subject) bool {
+	found := false
+	for i, who := range b.subjects {
+		if platformSubject(s.Config(), b.namespace, who) {
+			continue
+		}
+		h, ok := b.toAdmin(s, who)
+		switch {
+		case !ok:
+		case h.Certain == access.Yes:
+			s.Failf(b.field(i), "%s can become cluster admin: it %s", subjectName(b.namespace, who), h.Chain.Sentence())
+			found = true
+		}
+	}
+	return found
 }
 
 func (e *escalation) within(r rule) bool {

@@ -5,8 +5,8 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/eksafe/eksafe/internal/access"
 	"github.com/eksafe/eksafe/internal/control"
-	"github.com/eksafe/eksafe/internal/estate"
 )
 
 var secretsIsolated = &control.Control{
@@ -16,7 +16,7 @@ var secretsIsolated = &control.Control{
 	Refs:     []control.Ref{control.CISEKS("4.1.2"), control.CISEKS("4.5.1"), control.Project("kubernetes-rbac-good-practices")},
 	Serves:   []string{"S29", "S30"},
 	Since:    "0.1.0",
-	Check:    bindings(judgeSecrets, append(slices.Clone(bindingKinds), estate.Namespaces.Kind)...),
+	Check:    bindings(judgeSecrets, append(slices.Clone(bindingKinds), chainKinds...)...),
 }
 
 // readsSecrets reports whether the role lets Secrets be read. A list shows
@@ -28,11 +28,15 @@ func (r *role) readsSecrets() bool {
 }
 
 func judgeSecrets(s *control.Subject, b *binding) {
-	if _, ok := b.outsider(s); !ok || b.roleless(s) || !b.role.readsSecrets() {
+	if _, ok := b.outsider(s); !ok || b.roleless(s) {
 		return
 	}
 	for i, who := range b.subjects {
 		if platformSubject(s.Config(), b.namespace, who) {
+			continue
+		}
+		if !b.role.readsSecrets() {
+			b.judgeEscalatedReader(s, i, who)
 			continue
 		}
 		if b.namespace == "" {
@@ -50,10 +54,7 @@ func (b *binding) judgeReader(s *control.Subject, i int, who rbacv1.Subject) {
 		s.Failf(b.field(i), "%s reads the secrets of %s", name, b.namespace)
 		return
 	}
-	owner := b.team(s.Config(), b.namespace)
-	if platformNamespace(s.Config(), b.namespace) {
-		owner = "the platform"
-	}
+	owner := b.owner(s.Config(), b.namespace)
 	namespace, account := accountNamespace(b.namespace, who)
 	var team string
 	switch {
@@ -69,7 +70,7 @@ func (b *binding) judgeReader(s *control.Subject, i int, who rbacv1.Subject) {
 		}
 	default:
 		if team = subjectTeam(s.Config(), who); team == "" {
-			s.Unknownf("%s reads the secrets of %s, and whose %s is is not known, as who-can is not computed; declare it as a subject of its owner in eksafe.yaml", name, b.namespace, name)
+			s.Unknownf("%s reads the secrets of %s, and whose %s is is not known, which no cluster says; declare it as a subject of its owner in eksafe.yaml", name, b.namespace, name)
 			return
 		}
 	}
@@ -82,8 +83,32 @@ func (b *binding) judgeReader(s *control.Subject, i int, who rbacv1.Subject) {
 	}
 }
 
+// judgeEscalatedReader judges a subject that reads no secrets itself by what it
+// can become. A way is reported where it begins.
+func (b *binding) judgeEscalatedReader(s *control.Subject, i int, who rbacv1.Subject) {
+	for _, r := range b.ways(s, secretsReached, who) {
+		team := b.subjectTeam(s.Config(), who)
+		name := subjectName(b.namespace, who)
+		switch where := r.where(); {
+		case r.Color == access.Everywhere:
+			s.Failf(b.field(i), "%s can read the secrets of every namespace: it %s", name, r.Chain.Sentence())
+			return
+		case team == r.Color:
+			continue
+		case team == "":
+			if namespace, account := accountNamespace(b.namespace, who); account && namespace == r.Namespace {
+				continue
+			}
+			s.Unknownf("%s can read the secrets of %s, as it %s, and whose %s is is not known; declare it as a subject of its owner in eksafe.yaml", name, where, r.Chain.Sentence(), name)
+		default:
+			s.Failf(b.field(i), "%s of team %s can read the secrets of %s, which is of %s: it %s", name, team, where, ownerName(r.Color), r.Chain.Sentence())
+			return
+		}
+	}
+}
+
 func ownerName(team string) string {
-	if team == "the platform" {
+	if team == thePlatform {
 		return team
 	}
 	return "team " + team

@@ -9,7 +9,6 @@ import (
 
 	"github.com/eksafe/eksafe/internal/config"
 	"github.com/eksafe/eksafe/internal/control"
-	"github.com/eksafe/eksafe/internal/estate"
 )
 
 var stagesSeparated = &control.Control{
@@ -19,7 +18,7 @@ var stagesSeparated = &control.Control{
 	Refs:     []control.Ref{control.CISEKS("4.5.1"), control.Project("kubernetes-rbac-good-practices")},
 	Serves:   []string{"S29", "S30"},
 	Since:    "0.1.0",
-	Check:    bindings(judgeStages, append(slices.Clone(bindingKinds), estate.Namespaces.Kind)...),
+	Check:    bindings(judgeStages, append(slices.Clone(bindingKinds), chainKinds...)...),
 }
 
 // principals are the subjects of all bindings, with the first namespace of a
@@ -103,7 +102,7 @@ func judgeStages(s *control.Subject, b *binding) {
 			return
 		}
 		if stage = b.stage(c, b.namespace); stage != "" && stage != prod {
-			s.NotApplicable()
+			b.judgeEscalatedStage(s)
 			return
 		}
 	}
@@ -123,6 +122,27 @@ func judgeStages(s *control.Subject, b *binding) {
 			s.Failf(b.field(i), "%s works in %s and has power in every namespace, production too", subjectName("", who), early)
 		default:
 			s.Failf(b.field(i), "%s works in %s and has power in %s", subjectName(b.namespace, who), early, b.namespace)
+		}
+	}
+}
+
+// judgeEscalatedStage judges a binding before production by what its subjects
+// can become with it.
+func (b *binding) judgeEscalatedStage(s *control.Subject) {
+	if _, ok := b.outsider(s); !ok {
+		return
+	}
+	if b.role == nil {
+		s.NotApplicable() // rbac-wildcards and secrets-isolated say that it was not found
+		return
+	}
+	for i, who := range b.subjects {
+		if platformSubject(s.Config(), b.namespace, who) {
+			continue
+		}
+		for _, w := range b.ways(s, prodReached, who) {
+			s.Failf(b.field(i), "%s works in %s and gets power in %s: it %s", subjectName(b.namespace, who), b.namespace, w.where(), w.Chain.Sentence())
+			break
 		}
 	}
 }

@@ -1,0 +1,539 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eksafe/eksafe/internal/access"
+	"github.com/eksafe/eksafe/internal/estate"
+)
+
+// WhoCanVersion names the shape of the JSON that answers who can; docs/who-can.md
+// describes it.
+const WhoCanVersion = "eksafe.dev/who-can/v1"
+
+// A WhoCan is the answer to who can do something, or to what somebody can do.
+type WhoCan struct {
+	GeneratedAt time.Time
+	ToolVersion string
+	Args        []string // of the command line, after who-can
+
+	Question string        // "get secrets in prod", "become cluster admin"
+	Query    *access.Query // nil of a Standing
+	Holders  []access.Holder
+	Accounts []access.Holder  // who becomes administrator of an account of AWS; nil where that was not asked
+	Standing *access.Standing // of one principal
+	Unread   []string         // what may hide others
+	Assumed  []string         // what may take some away
+	Team     func(access.Identity) string
+}
+
+// What one screen can hold of an answer.
+const (
+	maxHolders = 25 // of one kind: direct, by escalation, unclear
+	maxAllows  = 12 // rules of one namespace
+	maxBecomes = 25
+	maxListed  = 6 // names on one line
+)
+
+// parts are the questions that were answered, one at a time.
+func (a *WhoCan) parts() []*WhoCan {
+	if a.Accounts == nil {
+		return []*WhoCan{a}
+	}
+	accounts := *a
+	accounts.Question, accounts.Holders = "become administrator of an account of AWS", a.Accounts
+	return []*WhoCan{a, &accounts}
+}
+
+// count returns how many hold it directly, by escalation, and unclearly.
+func (a *WhoCan) count() (direct, escalation, unclear int) {
+	for _, h := range a.Holders {
+		switch {
+		case h.Certain != access.Yes:
+			unclear++
+		case h.Direct():
+			direct++
+		default:
+			escalation++
+		}
+	}
+	return direct, escalation, unclear
+}
+
+// headline says the answer in one line.
+func (a *WhoCan) headline() string {
+	direct, escalation, unclear := a.count()
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		word string
+	}{{direct, "directly"}, {escalation, "by escalation"}, {unclear, "perhaps"}} {
+		if p.n > 0 {
+			parts = append(parts, thousands(p.n)+" "+p.word)
+		}
+	}
+	switch {
+	case len(parts) > 0:
+		return strings.Join(parts, ", ")
+	case len(a.Unread) > 0:
+		return "nobody that could be read"
+	}
+	return "nobody"
+}
+
+// WriteText writes the answer for people: who can, each with the steps, where
+// each step is written, and what could not be read.
+func (a *WhoCan) WriteText(w io.Writer, opt Options) error {
+	buf := bufio.NewWriterSize(w, 1<<16)
+	if opt.Width == 0 {
+		opt.Width = 80
+	}
+	t := &whoCanText{&painter{w: buf, opt: opt, width: min(max(opt.Width, narrowest), widest)}, a}
+	if a.Standing != nil {
+		t.standing(a.Standing)
+	} else {
+		for i, part := range a.parts() {
+			if i > 0 {
+				t.blank()
+			}
+			(&whoCanText{t.painter, part}).holders()
+		}
+	}
+	t.unread()
+	t.assumed()
+	return buf.Flush()
+}
+
+type whoCanText struct {
+	*painter
+	answer *WhoCan
+}
+
+func (t *whoCanText) holders() {
+	t.row([]span{{t.safe(t.answer.Question) + ": ", bold}}, []span{{"  ", regular}}, t.answer.headline(), regular, nil)
+	sections := []struct {
+		title string
+		has   func(access.Holder) bool
+	}{
+		{"Directly", func(h access.Holder) bool { return h.Certain == access.Yes && h.Direct() }},
+		{"By escalation", func(h access.Holder) bool { return h.Certain == access.Yes && !h.Direct() }},
+		{"Perhaps", func(h access.Holder) bool { return h.Certain != access.Yes }},
+	}
+	for _, s := range sections {
+		var list []access.Holder
+		for _, h := range t.answer.Holders {
+			if s.has(h) {
+				list = append(list, h)
+			}
+		}
+		if len(list) == 0 {
+			continue
+		}
+		t.blank()
+		t.line(span{s.title, bold})
+		folded := fold(list)
+		for _, f := range folded[:min(len(folded), maxHolders)] {
+			t.holder(f)
+		}
+		if n := len(folded) - maxHolders; n > 0 {
+			t.line(span{"  and " + thousands(n) + " more: " + t.safe(t.answer.command("-o", "json")), dim})
+		}
+	}
+}
+
+// A foldedHolder is a holder with those who have it through him alone: members
+// of a group by nature.
+type foldedHolder struct {
+	access.Holder
+	members []access.Identity
+}
+
+func fold(holders []access.Holder) []*foldedHolder {
+	var out []*foldedHolder
+	byIdentity := map[access.Identity]*foldedHolder{}
+	for _, h := range holders {
+		f := &foldedHolder{Holder: h}
+		byIdentity[h.Identity] = f
+	}
+	for _, h := range holders {
+		top := byIdentity[h.Identity]
+		for group := byIdentity[top.Through]; group != nil; group = byIdentity[group.Through] {
+			top = group
+		}
+		if top.Identity == h.Identity {
+			out = append(out, top)
+			continue
+		}
+		top.members = append(top.members, h.Identity)
+	}
+	return out
+}
+
+func (t *whoCanText) holder(f *foldedHolder) {
+	var notes []string
+	if team := t.answer.team(f.Identity); team != "" {
+		notes = append(notes, "team "+team)
+	}
+	if len(f.Only) > 0 {
+		notes = append(notes, "only "+strings.Join(listed(f.Only), ", "))
+	}
+	if n := len(f.members); n > 0 {
+		names := make([]string, n)
+		for i, m := range f.members {
+			names[i] = m.Label()
+		}
+		notes = append(notes, "with "+strings.Join(listed(names), ", "))
+	}
+	var right []span
+	if len(notes) > 0 {
+		right = []span{{"  " + t.safe(strings.Join(notes, t.dot())), dim}}
+	}
+	t.row([]span{{"  ", regular}}, []span{{"    ", regular}}, t.safe(f.Identity.Label()), bold, right)
+	for _, s := range f.Chain.Steps {
+		t.step(s)
+	}
+	for _, g := range f.Chain.Grants {
+		t.grant("    = ", g)
+	}
+}
+
+func (t *whoCanText) step(s access.Step) {
+	bar := "    " + t.glyph("│", "|") + " "
+	how := t.safe(s.How)
+	if s.Certain != access.Yes {
+		how += " ~"
+	}
+	t.row([]span{{bar, regular}}, []span{{bar, regular}}, how, yellow, nil)
+	for _, g := range s.Grants {
+		t.grant(bar+"  ", g)
+	}
+	t.row([]span{{"  " + t.glyph("→", ">") + " ", regular}}, []span{{"    ", regular}}, t.safe(s.To.Label()), bold, nil)
+}
+
+func (t *whoCanText) grant(left string, g access.Grant) {
+	var right []span
+	if at := place(g); at != "" {
+		right = []span{{"  " + t.safe(at), dim}}
+	}
+	rest := strings.NewReplacer("=", " ").Replace(left)
+	t.row([]span{{left, regular}}, []span{{rest + "  ", regular}}, t.safe(g.Says), regular, right)
+}
+
+// place returns where a grant is written: file and line, or the ID of what is
+// read live.
+func place(g access.Grant) string {
+	if file, line := g.Origin.Locate(g.Field); file != "" {
+		return file + ":" + strconv.Itoa(line)
+	}
+	return g.Subject.ID
+}
+
+func (t *whoCanText) dot() string { return " " + t.glyph("·", "-") + " " }
+
+// listed returns the first of many names, and how many more there are.
+func listed(names []string) []string {
+	if len(names) <= maxListed {
+		return names
+	}
+	return append(slices.Clone(names[:maxListed]), thousands(len(names)-maxListed)+" more")
+}
+
+func (t *whoCanText) standing(s *access.Standing) {
+	head := t.safe(s.Identity.Label())
+	if team := t.answer.team(s.Identity); team != "" {
+		head += t.dot() + "team " + t.safe(team)
+	}
+	t.line(span{head, bold})
+	if !s.Known {
+		t.line(span{"  nothing of the estate names it; what everybody has is below", yellow})
+	}
+	if len(s.Groups) > 0 {
+		var names []string
+		for _, g := range s.Groups {
+			names = append(names, t.safe(g.Name))
+		}
+		t.items([]span{{"  in ", dim}}, []span{{"     ", regular}}, names, dim)
+	}
+	t.blank()
+	t.admin("cluster admin", s.Admin)
+	if s.Account != nil || s.Identity.Kind == access.IAMRole || s.Identity.Kind == access.IAMUser {
+		t.blank()
+		t.admin("administrator of an account of AWS", s.Account)
+	}
+	t.places(s)
+	if len(s.Becomes) > 0 {
+		t.blank()
+		t.line(span{"Can become " + thousands(len(s.Becomes)), bold})
+		for _, h := range s.Becomes[:min(len(s.Becomes), maxBecomes)] {
+			t.became(h)
+		}
+		if n := len(s.Becomes) - maxBecomes; n > 0 {
+			t.line(span{"  and " + thousands(n) + " more: " + t.safe(t.answer.command("-o", "json")), dim})
+		}
+	}
+}
+
+// admin says whether somebody becomes an administrator, and how.
+func (t *whoCanText) admin(what string, h *access.Holder) {
+	if h == nil {
+		t.line(span{"No way to " + what + ".", green})
+		return
+	}
+	word := "Is " + what
+	switch {
+	case h.Certain != access.Yes:
+		word = "Perhaps becomes " + what
+	case !h.Direct():
+		word = "Becomes " + what
+	}
+	t.line(span{word, redBold})
+	t.holder(&foldedHolder{Holder: *h})
+}
+
+func (t *whoCanText) became(h access.Holder) {
+	var how []string
+	for _, s := range h.Chain.Steps {
+		how = append(how, t.safe(s.How))
+	}
+	body := strings.Join(how, ", then ")
+	if h.Certain != access.Yes {
+		body = "perhaps: " + body
+	}
+	t.row([]span{{"  ", regular}}, []span{{"    ", regular}}, t.safe(h.Identity.Label()), bold, nil)
+	t.row([]span{{"    ", regular}}, []span{{"    ", regular}}, body, regular, nil)
+}
+
+// places writes the table of namespaces; those with equal rights share a row.
+func (t *whoCanText) places(s *access.Standing) {
+	type row struct {
+		names []string
+		access.Powers
+	}
+	var rows []*row
+	at := map[string]*row{}
+	for _, p := range s.Places {
+		if len(p.Allows)+len(p.Direct)+len(p.Escalation)+len(p.Unclear) == 0 {
+			continue
+		}
+		name := cmp.Or(p.Namespace, "the whole cluster")
+		key := strings.Join(p.Allows, "\n") + "\x00" + strings.Join(p.Direct, "\n") + "\x00" + strings.Join(p.Escalation, "\n") + "\x00" + strings.Join(p.Unclear, "\n")
+		if at[key] == nil || p.Namespace == "" {
+			at[key] = &row{Powers: p}
+			rows = append(rows, at[key])
+		}
+		at[key].names = append(at[key].names, name)
+	}
+	for _, r := range rows {
+		t.blank()
+		t.row([]span{{"In ", bold}}, []span{{"   ", regular}}, t.safe(strings.Join(listed(r.names), ", ")), bold, nil)
+		for _, p := range []struct {
+			word  string
+			what  []string
+			style style
+		}{{"directly", r.Direct, red}, {"by escalation", r.Escalation, red}, {"perhaps", r.Unclear, yellow}} {
+			if len(p.what) > 0 {
+				t.items([]span{{"  " + pad(p.word, 13) + "  ", dim}}, []span{{strings.Repeat(" ", 17), regular}}, p.what, p.style)
+			}
+		}
+		for i, rule := range r.Allows {
+			if i == maxAllows {
+				t.line(span{"  and " + thousands(len(r.Allows)-maxAllows) + " more rules", dim})
+				break
+			}
+			t.row([]span{{"  ", regular}}, []span{{"      ", regular}}, t.safe(rule), regular, nil)
+		}
+	}
+}
+
+func (t *whoCanText) unread() {
+	if len(t.answer.Unread) == 0 {
+		return
+	}
+	t.blank()
+	t.line(span{"What could not be read, and may hide more:", bold})
+	for _, u := range t.answer.Unread[:min(len(t.answer.Unread), maxReasons)] {
+		t.row([]span{{"  ", regular}}, []span{{"    ", regular}}, t.safe(u), yellow, nil)
+	}
+	if n := len(t.answer.Unread) - maxReasons; n > 0 {
+		t.line(span{"  and " + thousands(n) + " more: " + t.safe(t.answer.command("-o", "json")), dim})
+	}
+}
+
+func (t *whoCanText) assumed() {
+	if len(t.answer.Assumed) == 0 {
+		return
+	}
+	t.blank()
+	t.line(span{"Assumed:", bold})
+	for _, text := range t.answer.Assumed {
+		t.row([]span{{"  ", regular}}, []span{{"    ", regular}}, t.safe(text), dim, nil)
+	}
+}
+
+func (a *WhoCan) team(id access.Identity) string {
+	if a.Team == nil {
+		return ""
+	}
+	return a.Team(id)
+}
+
+// command returns the command line that goes on from the answer.
+func (a *WhoCan) command(more ...string) string {
+	words := slices.Concat([]string{Tool, "who-can"}, a.Args, more)
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	return strings.Join(words, " ")
+}
+
+type whoCanIdentity struct {
+	access.Identity
+	Label string `json:"label"`
+	Team  string `json:"team,omitempty"`
+}
+
+type whoCanGrant struct {
+	Subject  *estate.Ref     `json:"subject,omitempty"`
+	Field    string          `json:"field,omitempty"`
+	Says     string          `json:"says"`
+	Location *whoCanLocation `json:"location,omitempty"`
+}
+
+type whoCanLocation struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+type whoCanStep struct {
+	From      whoCanIdentity `json:"from"`
+	To        whoCanIdentity `json:"to"`
+	Technique string         `json:"technique"`
+	How       string         `json:"how"`
+	Certain   string         `json:"certain"`
+	Grants    []whoCanGrant  `json:"grants"`
+}
+
+type whoCanHolder struct {
+	Identity whoCanIdentity  `json:"identity"`
+	Certain  string          `json:"certain"` // "yes" or "unclear"
+	Direct   bool            `json:"direct"`
+	Only     []string        `json:"only,omitempty"`
+	Through  *whoCanIdentity `json:"through,omitempty"`
+	Steps    []whoCanStep    `json:"steps"`
+	Grants   []whoCanGrant   `json:"grants"`
+}
+
+type whoCanPowers struct {
+	Namespace  string   `json:"namespace"`
+	Direct     []string `json:"direct"`
+	Escalation []string `json:"escalation"`
+	Unclear    []string `json:"unclear"`
+	Allows     []string `json:"allows"`
+}
+
+type whoCanStanding struct {
+	Identity whoCanIdentity   `json:"identity"`
+	Known    bool             `json:"known"`
+	Groups   []whoCanIdentity `json:"groups"`
+	Admin    *whoCanHolder    `json:"admin"`
+	Account  *whoCanHolder    `json:"accountAdmin"`
+	Places   []whoCanPowers   `json:"namespaces"`
+	Becomes  []whoCanHolder   `json:"becomes"`
+}
+
+type whoCanJSON struct {
+	SchemaVersion string          `json:"schemaVersion"`
+	GeneratedAt   string          `json:"generatedAt"`
+	Tool          toolInfo        `json:"tool"`
+	Question      string          `json:"question"`
+	Query         *access.Query   `json:"query,omitempty"`
+	Holders       []whoCanHolder  `json:"holders"`
+	Accounts      []whoCanHolder  `json:"accountAdmins,omitempty"`
+	Principal     *whoCanStanding `json:"principal,omitempty"`
+	Unread        []string        `json:"unread"`
+	Assumed       []string        `json:"assumed,omitempty"`
+}
+
+// WriteJSON writes the answer as JSON of WhoCanVersion.
+func (a *WhoCan) WriteJSON(w io.Writer) error {
+	out := whoCanJSON{
+		SchemaVersion: WhoCanVersion, GeneratedAt: a.GeneratedAt.UTC().Format(time.RFC3339), Tool: toolInfo{Tool, a.ToolVersion},
+		Question: a.Question, Query: a.Query, Holders: []whoCanHolder{}, Unread: append([]string{}, a.Unread...),
+		Assumed: a.Assumed,
+	}
+	for _, h := range a.Holders {
+		out.Holders = append(out.Holders, a.holderOf(h))
+	}
+	for _, h := range a.Accounts {
+		out.Accounts = append(out.Accounts, a.holderOf(h))
+	}
+	if s := a.Standing; s != nil {
+		p := &whoCanStanding{Identity: a.identity(s.Identity), Known: s.Known, Groups: []whoCanIdentity{}, Places: []whoCanPowers{}, Becomes: []whoCanHolder{}}
+		for _, g := range s.Groups {
+			p.Groups = append(p.Groups, a.identity(g))
+		}
+		if s.Admin != nil {
+			h := a.holderOf(*s.Admin)
+			p.Admin = &h
+		}
+		if s.Account != nil {
+			h := a.holderOf(*s.Account)
+			p.Account = &h
+		}
+		for _, place := range s.Places {
+			p.Places = append(p.Places, whoCanPowers{
+				place.Namespace, append([]string{}, place.Direct...), append([]string{}, place.Escalation...),
+				append([]string{}, place.Unclear...), append([]string{}, place.Allows...),
+			})
+		}
+		for _, h := range s.Becomes {
+			p.Becomes = append(p.Becomes, a.holderOf(h))
+		}
+		out.Principal = p
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}
+
+func (a *WhoCan) identity(id access.Identity) whoCanIdentity {
+	return whoCanIdentity{id, id.Label(), a.team(id)}
+}
+
+func (a *WhoCan) holderOf(h access.Holder) whoCanHolder {
+	out := whoCanHolder{
+		Identity: a.identity(h.Identity), Certain: h.Certain.String(), Direct: h.Direct(), Only: h.Only,
+		Steps: []whoCanStep{}, Grants: grantsOf(h.Chain.Grants),
+	}
+	if h.Through != (access.Identity{}) {
+		through := a.identity(h.Through)
+		out.Through = &through
+	}
+	for _, s := range h.Chain.Steps {
+		out.Steps = append(out.Steps, whoCanStep{a.identity(s.From), a.identity(s.To), s.Technique, s.How, s.Certain.String(), grantsOf(s.Grants)})
+	}
+	return out
+}
+
+func grantsOf(grants []access.Grant) []whoCanGrant {
+	out := []whoCanGrant{}
+	for _, g := range grants {
+		one := whoCanGrant{Field: g.Field, Says: g.Says}
+		if !g.Subject.IsZero() {
+			one.Subject = &g.Subject
+		}
+		if file, line := g.Origin.Locate(g.Field); file != "" {
+			one.Location = &whoCanLocation{file, line}
+		}
+		out = append(out, one)
+	}
+	return out
+}
