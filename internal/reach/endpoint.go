@@ -50,7 +50,9 @@ const OtherAddresses = "other addresses"
 // initiates reports whether connections begin there. What AWS runs answers.
 func (e *Endpoint) initiates() bool {
 	switch e.Kind {
-	case WorkloadEndpoint, LoadBalancerEndpoint, NetworkEndpoint, InternetEndpoint:
+	case NetworkEndpoint:
+		return e.Name != OtherAddresses
+	case WorkloadEndpoint, LoadBalancerEndpoint, InternetEndpoint:
 		return true
 	}
 	return false
