@@ -168,6 +168,7 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 		}
 		return nil
 	}
+	doors, widths := n.doors(limits), map[*filter]int{}
 	// Senders that nothing limits are walked from the side of the receivers.
 	var free set
 	for p := range uint32(len(n.points)) {
@@ -177,6 +178,33 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 		f := limits(Egress, p)
 		if f == nil {
 			free = free.extend(p, p+1)
+			continue
+		}
+		// Of the receivers that limit who sends to them, those are walked that let
+		// this one in, or those that it may send to: whichever are fewer.
+		if byReceiver := doors.letIn(p); byReceiver < width(widths, f) {
+			doors.each(p, func(to uint32, in *filter) {
+				s, o := f.at(to)
+				if o == noPorts {
+					return
+				}
+				sure, open := in.at(p)
+				through(p, to, n.ports.and(s, sure), n.ports.and(o, open))
+			})
+			for _, s := range f.segments {
+				if s.open == noPorts {
+					continue
+				}
+				for _, sp := range doors.open.intersect(set{{s.lo, s.hi}}) {
+					for to := sp.lo; to < sp.hi; to++ {
+						if runs[to] > to+1 && settled(p, to) {
+							to = runs[to] - 1
+							continue
+						}
+						through(p, to, s.sure, s.open)
+					}
+				}
+			}
 			continue
 		}
 		for _, s := range f.segments {
@@ -221,6 +249,92 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 			}
 			for from := range senders.intersect(set{{s.lo, s.hi}}).points() {
 				through(from, to, s.sure, s.open)
+			}
+		}
+	}
+}
+
+// width returns how many points a filter lets anything through to.
+func width(known map[*filter]int, f *filter) int {
+	w, ok := known[f]
+	if !ok {
+		for _, s := range f.segments {
+			if s.open != noPorts {
+				w += int(s.hi - s.lo)
+			}
+		}
+		known[f] = w
+	}
+	return w
+}
+
+// doorways is the receivers by who may send to them.
+type doorways struct {
+	open    set       // receivers that nothing limits
+	filters []doorway // those of the others
+	narrow  [][]int32 // by sender, the filters that let it in
+	wide    []int32   // filters that let in a large part of all
+	crowd   int       // receivers behind those
+	counts  []int     // by sender, receivers behind narrow filters
+}
+
+// A doorway is the receivers that share a filter.
+type doorway struct {
+	filter *filter
+	behind []uint32
+}
+
+// wideShare is the part of all points from which on a filter is not listed by
+// its senders: lists of everybody would be as large as the square of them.
+const wideShare = 8
+
+func (n *Network) doors(limits func(Direction, uint32) *filter) *doorways {
+	d := &doorways{narrow: make([][]int32, len(n.points)), counts: make([]int, len(n.points))}
+	index := map[*filter]int32{}
+	for to := range uint32(len(n.points)) {
+		f := limits(Ingress, to)
+		if f == nil {
+			d.open = d.open.extend(to, to+1)
+			continue
+		}
+		at, ok := index[f]
+		if !ok {
+			at = int32(len(d.filters))
+			index[f] = at
+			d.filters = append(d.filters, doorway{filter: f})
+		}
+		d.filters[at].behind = append(d.filters[at].behind, to)
+	}
+	widths := map[*filter]int{}
+	for i := range d.filters {
+		f, behind := d.filters[i].filter, len(d.filters[i].behind)
+		if width(widths, f) > len(n.points)/wideShare {
+			d.wide = append(d.wide, int32(i))
+			d.crowd += behind
+			continue
+		}
+		for _, s := range f.segments {
+			if s.open == noPorts {
+				continue
+			}
+			for from := s.lo; from < s.hi; from++ {
+				d.narrow[from] = append(d.narrow[from], int32(i))
+				d.counts[from] += behind
+			}
+		}
+	}
+	return d
+}
+
+// letIn returns how many receivers may let a sender in.
+func (d *doorways) letIn(from uint32) int { return d.crowd + d.counts[from] }
+
+// each calls visit for every receiver with a filter that may let a sender in.
+func (d *doorways) each(from uint32, visit func(to uint32, in *filter)) {
+	for _, list := range [2][]int32{d.narrow[from], d.wide} {
+		for _, i := range list {
+			for _, to := range d.filters[i].behind {
+				visit(to, d.filters[i].filter)
 			}
 		}
 	}
