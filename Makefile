@@ -74,6 +74,7 @@ bench: build ## print CPU, memory, start-up and size
 	@[ -d .cache/synth-100000 ] || $(GO) run ./tools/synth -out .cache/synth-100000 -namespaces 5000
 	@if [ -f $(CORPUS)/manifests/kube-prometheus.tar.gz ] && [ ! -d .cache/kube-prometheus ]; then \
 		mkdir -p .cache/kube-prometheus && tar -xzf $(CORPUS)/manifests/kube-prometheus.tar.gz -C .cache/kube-prometheus; fi
+	@$(GO) test ./internal/reach ./internal/access -run - -bench . -benchtime 3x
 	@$(GO) run ./tools/bench -binary bin/eksafe -account .cache/synth-10000 .cache/synth-100000 $(wildcard .cache/kube-prometheus)
 
 generate: ## rewrite generated lists and docs

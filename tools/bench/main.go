@@ -67,6 +67,11 @@ func run(w io.Writer, binary string, account bool, sets []string) error {
 		row(w, "eksafe audit "+set, c)
 		if i == 0 {
 			first = c
+			reach, err := measure(binary, "reach", "-o", "json", "--out", os.DevNull, set)
+			if err != nil {
+				return err
+			}
+			row(w, "eksafe reach "+set, reach)
 		} else if i == 1 {
 			fmt.Fprintf(w, "%-40s %8.1f\n", "  CPU, second set : first set", c.cpu.Seconds()/first.cpu.Seconds())
 		}
