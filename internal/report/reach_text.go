@@ -91,7 +91,7 @@ func (t *reachText) sign(c *reach.Cell) span {
 
 func (t *reachText) matrix() {
 	m := t.reach.Matrix
-	if len(m.Groups) == 0 {
+	if !slices.ContainsFunc(m.Groups, func(g *reach.Group) bool { return g.Kind == reach.WorkloadEndpoint }) {
 		t.line(span{"nothing runs in this estate", regular})
 		return
 	}
