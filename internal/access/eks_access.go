@@ -30,13 +30,14 @@ type cluster struct {
 	entries map[string]*estate.AccessEntry
 	maps    []*estate.ConfigMap // aws-auth
 	nodes   []node
+	bound   map[string][]string // what boundSubjects found, by kind
 }
 
 func (a *AWS) clusters() []*cluster {
 	var out []*cluster
 	all := estate.Clusters.In(a.estate)
 	for _, c := range all {
-		k := &cluster{Cluster: c, account: accountIn(c.Arn, c.Origin), entries: map[string]*estate.AccessEntry{}}
+		k := &cluster{Cluster: c, account: accountIn(c.Arn, c.Origin), entries: map[string]*estate.AccessEntry{}, bound: map[string][]string{}}
 		if len(all) > 1 {
 			k.label = c.Name
 		}
@@ -249,6 +250,9 @@ func templateUserName(p *Principal) string {
 
 // boundSubjects returns the names that bindings of the cluster give rights to.
 func (a *AWS) boundSubjects(c *cluster, kind string) []string {
+	if out, ok := c.bound[kind]; ok {
+		return out
+	}
 	var out []string
 	add := func(o *estate.Origin, subjects []rbacv1.Subject) {
 		if !c.holds(o, len(estate.Clusters.In(a.estate))) {
@@ -267,7 +271,9 @@ func (a *AWS) boundSubjects(c *cluster, kind string) []string {
 		add(&b.Origin, b.Object.Subjects)
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	out = slices.Compact(out)
+	c.bound[kind] = out
+	return out
 }
 
 // awsAuth adds whom the ConfigMap lets in. An access entry of a principal comes
