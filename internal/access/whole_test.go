@@ -181,6 +181,16 @@ func TestWholeSaysWhatIsNotKnown(t *testing.T) {
 	}
 }
 
+// Whose policies were not read may do it, and the answer says why.
+func TestWhoCanInAWSSaysWhy(t *testing.T) {
+	e := &awsEstate{}
+	e.role(account+":role/app", served("pods.eks")).ManagedPolicyArns = estate.Known([]string{account + ":policy/lost"})
+	holders := Whole(&e.Estate).WhoCanInAWS("s3:GetObject", "")
+	if len(holders) != 1 || holders[0].Certain != Unclear || len(holders[0].Chain.Grants) != 1 || !strings.Contains(holders[0].Chain.Grants[0].Says, "lost") {
+		t.Errorf("%+v", holders)
+	}
+}
+
 // A principal of a template has no ARN yet, and is found by the one it will
 // have.
 func TestWholeOfATemplate(t *testing.T) {
