@@ -25,8 +25,13 @@ var big = crowd{5_000, 2_000, 500}
 // nearly all of them with rules of their own, two bindings a role, of three
 // subjects each, and some are for the whole cluster.
 func (c crowd) estate() *estate.Estate {
-	r := rand.New(rand.NewPCG(1, 2))
 	e := &estate.Estate{}
+	c.settle(e)
+	return e
+}
+
+func (c crowd) settle(e *estate.Estate) {
+	r := rand.New(rand.NewPCG(1, 2))
 	for _, k := range []estate.Kind{estate.Roles.Kind, estate.ClusterRoles.Kind, estate.RoleBindings.Kind, estate.ClusterRoleBindings.Kind,
 		estate.Namespaces.Kind, estate.Workloads.Kind, estate.ServiceAccounts.Kind} {
 		e.Sources = append(e.Sources, estate.Source{Coverage: []estate.Coverage{{Kind: k, State: estate.Read}}})
@@ -93,7 +98,35 @@ func (c crowd) estate() *estate.Estate {
 			estate.RoleBindings.Add(e, b)
 		}
 	}
+}
+
+// joined is the cluster with a large account around it: one role in three gets
+// in as a group, and one pod in three gets out as a role.
+func (c crowd) joined() *estate.Estate {
+	e := access.Account2000()
+	shop := estate.Clusters.In(e)[0].Name
+	for i, r := range estate.IAMRoles.In(e) {
+		switch i % 3 {
+		case 0:
+			estate.AccessEntries.Add(e, &estate.AccessEntry{
+				AWS: estate.AWS{Arn: "entry/" + r.RoleName}, ClusterName: shop, PrincipalArn: r.Arn,
+				KubernetesGroups: []string{fmt.Sprintf("group-%d", (i*4+1)%c.subjects)}, AccessPolicies: estate.Known([]estate.AccessPolicy{}),
+			})
+		case 1:
+			estate.PodIdentityAssociations.Add(e, &estate.PodIdentityAssociation{
+				AWS: estate.AWS{Arn: "association/" + r.RoleName}, ClusterName: shop, Namespace: fmt.Sprintf("ns-%d", i%c.namespaces), ServiceAccount: fmt.Sprintf("sa-%d", i), RoleArn: r.Arn,
+			})
+		}
+	}
+	c.settle(e)
 	return e
+}
+
+func BenchmarkWhole(b *testing.B) {
+	e := big.joined()
+	for b.Loop() {
+		access.Whole(e)
+	}
 }
 
 func BenchmarkBuild(b *testing.B) {
@@ -158,5 +191,25 @@ func TestSpeed(t *testing.T) {
 	}
 	if built > 20*time.Second || asked > time.Second {
 		t.Errorf("built in %v, asked in %v of CPU", built, asked)
+	}
+
+	e = big.joined()
+	start = cpu(t)
+	whole := access.Whole(e)
+	built = cpu(t) - start
+	start = cpu(t)
+	roles := 0
+	for _, h := range whole.WhoCan(access.Query{Verb: "get", Resource: "secrets", Namespace: "ns-7"}) {
+		if h.Identity.Kind == access.IAMRole {
+			roles++
+		}
+	}
+	asked = cpu(t) - start
+	t.Logf("with the account: built in %v, asked in %v of CPU: %d roles can", built, asked, roles)
+	if roles < 100 {
+		t.Errorf("%d roles can: the account is beside the cluster", roles)
+	}
+	if built > 20*time.Second || asked > 2*time.Second {
+		t.Errorf("with the account: built in %v, asked in %v of CPU", built, asked)
 	}
 }

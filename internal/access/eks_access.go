@@ -30,13 +30,14 @@ type cluster struct {
 	entries map[string]*estate.AccessEntry
 	maps    []*estate.ConfigMap // aws-auth
 	nodes   []node
+	bound   map[string][]string // what boundSubjects found, by kind
 }
 
 func (a *AWS) clusters() []*cluster {
 	var out []*cluster
 	all := estate.Clusters.In(a.estate)
 	for _, c := range all {
-		k := &cluster{Cluster: c, account: accountIn(c.Arn, c.Origin), entries: map[string]*estate.AccessEntry{}}
+		k := &cluster{Cluster: c, account: accountIn(c.Arn, c.Origin), entries: map[string]*estate.AccessEntry{}, bound: map[string][]string{}}
 		if len(all) > 1 {
 			k.label = c.Name
 		}
@@ -163,7 +164,9 @@ func (a *AWS) accessEntry(c *cluster, e *estate.AccessEntry, certain Answer) {
 		return
 	}
 	user := e.Username
-	if user == "" {
+	if p, ok := a.Principal(who); user == "" && ok && !strings.HasPrefix(who.Name, "arn:") {
+		user = templateUserName(p)
+	} else if user == "" {
 		user = defaultUserName(e.PrincipalArn)
 	}
 	a.signsIn(c, who, "access-entry", user, e.KubernetesGroups, grant("username", "the access entry lets it in as "+user), grant("kubernetesGroups", "the access entry puts it into its groups"), certain)
@@ -209,9 +212,15 @@ func (a *AWS) signsIn(c *cluster, who Identity, technique, user string, groups [
 }
 
 // sessionPattern returns the pattern of the user names that a template makes.
-// free is true where whoever takes the role chooses a part.
+// free is true where whoever takes the role chooses a part, or where a template
+// does not know its account.
 func sessionPattern(template, arn string) (pattern string, free bool) {
-	pattern = strings.ReplaceAll(template, "{{AccountID}}", accountOf(arn))
+	pattern = template
+	if account := accountOf(arn); account != "" {
+		pattern = strings.ReplaceAll(pattern, "{{AccountID}}", account)
+	} else if strings.Contains(pattern, "{{AccountID}}") {
+		pattern, free = strings.ReplaceAll(pattern, "{{AccountID}}", "*"), true
+	}
 	for _, part := range []string{"{{SessionName}}", "{{SessionNameRaw}}"} {
 		if strings.Contains(pattern, part) {
 			pattern, free = strings.ReplaceAll(pattern, part, "*"), true
@@ -230,8 +239,20 @@ func defaultUserName(arn string) string {
 	return head + ":sts::" + account + ":assumed-role/" + name + "/{{SessionName}}"
 }
 
+// templateUserName is the user name that EKS will give an entry of a principal
+// that a template makes in some account.
+func templateUserName(p *Principal) string {
+	if p.UserName != "" {
+		return "arn:aws:iam::{{AccountID}}:user/" + p.UserName
+	}
+	return "arn:aws:sts::{{AccountID}}:assumed-role/" + p.Ref.Name + "/{{SessionName}}"
+}
+
 // boundSubjects returns the names that bindings of the cluster give rights to.
 func (a *AWS) boundSubjects(c *cluster, kind string) []string {
+	if out, ok := c.bound[kind]; ok {
+		return out
+	}
 	var out []string
 	add := func(o *estate.Origin, subjects []rbacv1.Subject) {
 		if !c.holds(o, len(estate.Clusters.In(a.estate))) {
@@ -250,7 +271,9 @@ func (a *AWS) boundSubjects(c *cluster, kind string) []string {
 		add(&b.Origin, b.Object.Subjects)
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	out = slices.Compact(out)
+	c.bound[kind] = out
+	return out
 }
 
 // awsAuth adds whom the ConfigMap lets in. An access entry of a principal comes

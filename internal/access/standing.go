@@ -63,12 +63,12 @@ func (g *Graph) Of(id Identity) Standing {
 		out.Groups = append(out.Groups, g.nodes[m].id)
 	}
 	certain, all := g.reach(n, false), g.reach(n, true)
-	places := map[string]*gathered{}
+	places, selves := map[string]*gathered{}, g.selves(n)
 	for m := range g.nodes {
 		if !all.steps.reached(m) {
 			continue
 		}
-		g.gather(places, int32(m), all.steps[m] == 0, certain.steps.reached(m))
+		g.gather(places, int32(m), selves[int32(m)], certain.steps.reached(m))
 		if all.steps[m] > 0 && g.nodes[m].id.signsIn() && !g.bySet(&certain, &all, int32(m)) {
 			r, sure := &certain, Yes
 			if !certain.steps.reached(m) {
@@ -104,6 +104,24 @@ func (s *search) holderOf(n int32, id Identity) *Holder {
 		}
 	}
 	return nil
+}
+
+// selves are the node and everybody as whom it is let in, with their groups.
+func (g *Graph) selves(n int32) map[int32]bool {
+	out, work := map[int32]bool{n: true}, []int32{n}
+	for len(work) > 0 {
+		at := work[0]
+		work = work[1:]
+		for _, i := range g.out[at] {
+			e := &g.edges[i]
+			is := e.member(g) || e.step != nil && e.certain && e.step.meant()
+			if is && !out[e.to] {
+				out[e.to] = true
+				work = append(work, e.to)
+			}
+		}
+	}
+	return out
 }
 
 // bySet reports whether the node was reached only as the group of another that

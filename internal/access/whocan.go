@@ -20,8 +20,21 @@ type Holder struct {
 	Through Identity
 }
 
-// Direct reports whether the right is the holder's without a step.
-func (h Holder) Direct() bool { return len(h.Chain.Steps) == 0 }
+// Direct reports whether the holder is given the right: itself, or as whom it is
+// let in by an access entry, a trust policy and the like.
+func (h Holder) Direct() bool {
+	return !slices.ContainsFunc(h.Chain.Steps, func(s Step) bool { return !s.meant() })
+}
+
+// meant reports whether somebody made the step possible on purpose, so that
+// nobody has to use a right for more than it says.
+func (s *Step) meant() bool {
+	switch s.Technique {
+	case "access-entry", "access-policy", "aws-auth", "administrator", "assume-role", "sign-in", "pod-identity", "web-identity", "cluster-creator":
+		return true
+	}
+	return false
+}
 
 // WhoCan returns everybody who has the right, directly or by what they can
 // become, each with a shortest chain: first those to whom nothing is unclear,

@@ -85,6 +85,9 @@ func (g *Graph) WhoCanInAWS(action, resource string) []Holder {
 	}
 	ends := map[int32]end{}
 	for _, r := range g.aws.WhoCan(action, resource) {
+		if p, ok := g.aws.Principal(r.Who); ok && len(r.Grants) == 0 && len(p.Gaps) > 0 {
+			r.Grants = []Grant{{Subject: p.Ref, Says: "it may be allowed: " + p.Gaps[0]}}
+		}
 		ends[g.index[r.Who]] = end{certain: r.Certain, grants: r.Grants}
 	}
 	return g.whoReaches(ends)

@@ -48,7 +48,7 @@ func (a *WhoCan) parts() []*WhoCan {
 		return []*WhoCan{a}
 	}
 	accounts := *a
-	accounts.Question, accounts.Holders = "become administrator of an account of AWS", a.Accounts
+	accounts.Question, accounts.Holders = "become administrator of an account", a.Accounts
 	return []*WhoCan{a, &accounts}
 }
 
@@ -265,7 +265,7 @@ func (t *whoCanText) standing(s *access.Standing) {
 	t.admin("cluster admin", s.Admin)
 	if s.Account != nil || s.Identity.Kind == access.IAMRole || s.Identity.Kind == access.IAMUser {
 		t.blank()
-		t.admin("administrator of an account of AWS", s.Account)
+		t.admin("administrator of an account", s.Account)
 	}
 	t.places(s)
 	if len(s.Becomes) > 0 {
@@ -283,7 +283,7 @@ func (t *whoCanText) standing(s *access.Standing) {
 // admin says whether somebody becomes an administrator, and how.
 func (t *whoCanText) admin(what string, h *access.Holder) {
 	if h == nil {
-		t.line(span{"No way to " + what + ".", green})
+		t.line(span{"No way to become " + what + ".", green})
 		return
 	}
 	word := "Is " + what
