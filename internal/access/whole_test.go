@@ -207,4 +207,3 @@ func TestWholeOfATemplate(t *testing.T) {
 		t.Errorf("by its ARN: %+v", s)
 	}
 }
-
