@@ -69,7 +69,7 @@ func (a *AWS) assume(r *role) {
 		}
 	}
 	for id := range trusted {
-		if p := a.named(id, r.account); p != nil {
+		if p := a.named(id); p != nil {
 			a.addAssumed(r, p)
 			continue
 		}
@@ -94,7 +94,7 @@ func (a *AWS) assume(r *role) {
 
 // named returns the principal of the estate that a trust names: by its ARN, or
 // a role by that of its sessions, which have no path.
-func (a *AWS) named(id, account string) *Principal {
+func (a *AWS) named(id string) *Principal {
 	if p, ok := a.byID[id]; ok && p.Ref.Kind != estate.Groups.Kind {
 		return p
 	}

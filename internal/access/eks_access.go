@@ -141,7 +141,7 @@ func (a *AWS) creator(c *cluster) {
 // identityOf returns the user or role of an ARN, as the estate has it if it was
 // read.
 func (a *AWS) identityOf(arn string) Identity {
-	if p := a.named(canonical(arn), ""); p != nil {
+	if p := a.named(canonical(arn)); p != nil {
 		return p.Identity()
 	}
 	if strings.Contains(arn, ":user/") {

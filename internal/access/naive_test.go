@@ -123,12 +123,12 @@ func naiveRule(r rbacv1.PolicyRule, q access.Query) bool {
 		return false
 	}
 	resource := q.Resource
-	any := in(r.Resources, resource)
+	hit := in(r.Resources, resource)
 	if q.Subresource != "" {
 		resource += "/" + q.Subresource
-		any = in(r.Resources, resource) || slices.Contains(r.Resources, "*/"+q.Subresource)
+		hit = in(r.Resources, resource) || slices.Contains(r.Resources, "*/"+q.Subresource)
 	}
-	return any && (len(r.ResourceNames) == 0 || q.Name != "" && slices.Contains(r.ResourceNames, q.Name))
+	return hit && (len(r.ResourceNames) == 0 || q.Name != "" && slices.Contains(r.ResourceNames, q.Name))
 }
 
 // Estates of hostile size and shape are answered too.

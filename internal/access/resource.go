@@ -118,7 +118,7 @@ func ParseQuery(verb, what, namespace string) (Query, error) {
 		if near := nearest(q.Resource); near != "" {
 			hint = "did you mean " + near + "? " + hint
 		}
-		return Query{}, fmt.Errorf("Kubernetes has no resource %q: %s", q.Resource, hint)
+		return Query{}, fmt.Errorf("resolving resource %q: Kubernetes has none of that name; %s", q.Resource, hint)
 	}
 	switch rest := parts[1:]; {
 	case len(rest) == 2:

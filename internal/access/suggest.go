@@ -225,15 +225,15 @@ func (u *Usage) actions(s *Statement, r *Reduction) []string {
 			case used == nil:
 				keep(narrowed, why)
 			default:
-				any := false
+				found := false
 				for _, c := range used {
 					if !MatchAction(narrowed, c.Action) || s.NotActions != nil && slices.ContainsFunc(s.NotActions, func(n string) bool { return MatchAction(n, c.Action) }) {
 						continue
 					}
-					any = true
+					found = true
 					keep(c.Action, fmt.Sprintf("%s, last on %s (event %s)", times(c.Count), c.Last.UTC().Format(time.DateOnly), c.Event))
 				}
-				if !any {
+				if !found {
 					r.Dropped = append(r.Dropped, Reason{narrowed, u.silence(one)})
 				} else if strings.ContainsAny(name, "*?") && !strings.ContainsAny(service, "*?") {
 					r.Dropped = append(r.Dropped, Reason{narrowed, "what is used of it is named instead"})
@@ -381,6 +381,6 @@ func indent(v any) string {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("      ", "  ")
-	_ = enc.Encode(v) // strings, lists and maps of them cannot fail
+	_ = enc.Encode(v) //nolint:errchkjson // strings, lists and maps of them cannot fail
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -459,9 +459,9 @@ func (n *Network) change(a *Answer, from, to uint32) string {
 		return fmt.Sprintf("add a rule for %s to spec.%s of %s: %s, %s", direction, direction, l.Rules[0].Name, n.selector(peer), port)
 	}
 	if l.Kind == MeshMTLS || l.Kind == MeshAuthorization {
-		return n.mesh.change(l, from, to)
+		return n.mesh.change(l, from)
 	}
-	return n.vpc.change(l, from, to, port)
+	return n.vpc.change(l)
 }
 
 // selector names a point as a policy would.

@@ -169,7 +169,7 @@ var calicoDifferences = func() map[string]string {
 	add("an Ingress is no policy: the analyzer takes what it does not name as denied to the pods of its controller",
 		"testcase15-with-ingress-scheme", "redundancy_with_ingress")
 	const nets = "nets match addresses, whoever has them (reference of GlobalNetworkPolicy, EntityRule): those of pods as well; the analyzer takes nets as what is outside of the cluster"
-	add(nets, "testcase16-scheme", "contained_all_ranges_not_specifiying", "no_contained_all_range_no_field")
+	add(nets, "testcase16-scheme", "contained_all_ranges_not_specifiying", "no_contained_all_range_no_field") //nolint:misspell // the corpus writes it so
 	add(nets, "testcase22-scheme", "cnc-evaluation-service-no-mistake-no-ns-cnc-kt-cnc-nlp-no-outside")
 	add("hosts are no ends of connections here: policies that select hosts alone select no pod, and what they leave to pods in the network of their node is unknown (TestHostEndpoints)",
 		"testcase20-scheme", "sanity_Eran_gnps", "sanity_np_2_all_outbound_hep", "sanity_np_3_outbound_hep_to_wep", "sanity_np_4_outbound_all_namespaceSelector",

@@ -569,7 +569,7 @@ func (f *filter) words() string {
 // blocks says what keeps a sender out that the policies of the receiver let in,
 // and whether that is certain to be in force.
 func (x *exposer) blocks(from, to uint32) (what string, certain bool) {
-	_, aws := x.vpc.between(x.Network, from, to)
+	_, aws := x.vpc.between(from, to)
 	_, mesh := x.mesh.between(from, to)
 	s := &x.senders[x.class[from]]
 	switch {

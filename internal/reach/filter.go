@@ -575,7 +575,7 @@ func (n *Network) between(from, to uint32) (sure, open portsID) {
 	if open == noPorts {
 		return noPorts, noPorts
 	}
-	s, o = n.vpc.between(n, from, to)
+	s, o = n.vpc.between(from, to)
 	sure, open = n.ports.and(sure, s), n.ports.and(open, o)
 	if open == noPorts {
 		return noPorts, noPorts

@@ -208,17 +208,17 @@ func (m *meshLayer) between(from, to uint32) (sure, open portsID) {
 	return sure, open
 }
 
-// plain returns what the mesh lets through of plaintext.
-func (m *meshLayer) plain(from, to uint32) (sure, open portsID) {
+// plain returns what the mesh lets through of plaintext at most.
+func (m *meshLayer) plain(from, to uint32) portsID {
 	d := m.destinations[m.destination[to]]
 	if d.kind == outside {
-		return allPorts, allPorts
+		return allPorts
 	}
-	sure, open = m.plaintext(m.sources[m.source[from]], d, m.row(to))
+	_, open := m.plaintext(m.sources[m.source[from]], d, m.row(to))
 	if d.kind == unclear {
-		open = allPorts
+		return allPorts
 	}
-	return sure, open
+	return open
 }
 
 // plaintext returns what a server lets through of plaintext. It has no
@@ -274,7 +274,7 @@ func (m *meshLayer) through(from, to uint32, sure, open portsID) (portsID, ports
 		// What does not go through the tunnel arrives as plaintext, if the
 		// server takes it: that the client's node carries it is the client's
 		// configuration, and no border.
-		_, plain := m.plain(from, to)
+		plain := m.plain(from, to)
 		return ports.and(m.carried(sure), s), ports.or(ports.and(m.carried(open), o), ports.and(open, plain))
 	case trace.Unclear:
 		return ports.and(ports.and(m.carried(sure), sure), s), ports.and(ports.or(m.carried(open), open), o)

@@ -328,7 +328,7 @@ func (q *meshQuestion) cite(l *Layer, identified bool) {
 
 // change writes the smallest change with which a layer of the mesh would allow
 // a connection.
-func (m *meshLayer) change(l Layer, from, to uint32) string {
+func (m *meshLayer) change(l Layer, from uint32) string {
 	k := m.memberOf(from)
 	switch {
 	case l.Kind == MeshMTLS && k.kind == outside && from < m.network.pods:

@@ -46,7 +46,7 @@ func (m *meshLayer) reconcile(l, direct *Layer, tunnel trace.Ternary, from, to u
 		l.Why += fmt.Sprintf(", which carries every TCP port: of TCP %d itself, which it does not let through, it sees nothing", port)
 	case direct.Verdict != Denied:
 		l.Why += fmt.Sprintf("; what lets through TCP %d is no help to the tunnel at TCP %d", port, hbone)
-		if _, plain := m.plain(from, to); m.network.has(plain, TCP, port) {
+		if plain := m.plain(from, to); m.network.has(plain, TCP, port) {
 			l.Verdict = Unknown
 			l.Why += ", but the server takes plaintext, and a client that its node does not carry gets through"
 		}

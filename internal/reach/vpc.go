@@ -178,7 +178,7 @@ func (v *vpc) spot(s spot) int {
 }
 
 // between returns what AWS lets through.
-func (v *vpc) between(n *Network, from, to uint32) (sure, open portsID) {
+func (v *vpc) between(from, to uint32) (sure, open portsID) {
 	a, b := v.classOf[from], v.classOf[to]
 	row := v.row(a)
 	if row == nil {

@@ -78,11 +78,11 @@ func (x *question) name(point uint32) string { return x.network.points[point].en
 
 // groups explains the security groups of the end that a direction belongs to.
 func (x *question) groups(d Direction) (l Layer, asked bool, note string) {
-	own, peer, end, set := x.q, x.p, x.to, x.q.groups
+	peer, end, set := x.p, x.to, x.q.groups
 	if d == Egress {
-		own, peer, end, set = x.p, x.q, x.from, x.p.groups
+		peer, end, set = x.q, x.from, x.p.groups
 		if x.b.end >= privateEnd {
-			set = own.exit
+			set = x.p.exit
 		}
 	}
 	s := x.sets[set]
@@ -414,4 +414,4 @@ func (x *question) routes() (l Layer, asked bool, note string) {
 
 // change writes the smallest change with which a layer of AWS would allow a
 // connection.
-func (v *vpc) change(l Layer, from, to uint32, port string) string { return l.change }
+func (v *vpc) change(l Layer) string { return l.change }

@@ -221,7 +221,7 @@ func BenchmarkVPC(b *testing.B) {
 			n = c.network()
 			for from := range n.pods {
 				for to := range n.atoms {
-					n.vpc.between(n, from, to)
+					n.vpc.between(from, to)
 				}
 			}
 		}
