@@ -100,7 +100,7 @@ func (a *WhoCan) writeChain(m markupWriter, f *foldedHolder) {
 	case !f.Direct():
 		class = "escalation"
 	}
-	m.write(`<section class="%s"><h2>%s`, class, clean(f.Identity.Label()))
+	m.write(`<section class="%s"><h2>%s`, class, clean(plain(f.Identity.Label())))
 	if team := a.team(f.Identity); team != "" {
 		m.write(` <small>team %s</small>`, clean(team))
 	}
@@ -108,13 +108,13 @@ func (a *WhoCan) writeChain(m markupWriter, f *foldedHolder) {
 		m.write(` <small>and %s in it</small>`, thousands(n))
 	}
 	m.put(`</h2>`)
-	boxes := []string{f.Identity.Label()}
+	boxes := []string{plain(f.Identity.Label())}
 	for _, s := range f.Chain.Steps {
-		boxes = append(boxes, s.To.Label())
+		boxes = append(boxes, plain(s.To.Label()))
 	}
 	boxes = append(boxes, a.Question)
 	width := len(boxes)*(boxWidth+boxGap) - boxGap
-	m.write(`<div class="scroll"><svg role="img" width="%s" height="70"><title>%s</title>`, width, clean(f.Identity.Label()+": "+f.Chain.Sentence()))
+	m.write(`<div class="scroll"><svg role="img" width="%s" height="70"><title>%s</title>`, width, clean(plain(f.Identity.Label()+": "+f.Chain.Sentence())))
 	for i, text := range boxes {
 		x := i * (boxWidth + boxGap)
 		kind := "box"
