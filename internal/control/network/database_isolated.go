@@ -112,11 +112,9 @@ type out struct {
 // unlimited says that a pod sends what it likes, or that eksafe cannot tell.
 func (f *fabric) unlimited(p *pod) (out, bool) {
 	limited := slices.ContainsFunc(p.policies, func(np *policy) bool { return np.applies[egress] })
-	switch other := f.others(p, egress); {
+	switch {
 	case p.host:
 		return out{p, trace.Yes, "it is in the network of the node, where no policy holds"}, true
-	case other != "":
-		return out{p, trace.Unclear, "reachability by " + other + " is not computed"}, true
 	case !limited:
 		return out{p, trace.Yes, "no policy limits its egress"}, true
 	case f.reach.Enforcement().State == trace.No:

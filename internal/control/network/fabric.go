@@ -36,7 +36,6 @@ type fabric struct {
 	pods       map[*estate.Workload]*pod
 	policies   []*policy
 	calico     []*calicoPolicy
-	admin      []*clusterPolicy
 	reach      *reach.Network
 }
 
@@ -129,7 +128,6 @@ func newFabric(g *trace.Graph) *fabric {
 	slices.SortFunc(f.namespaces, func(a, b *namespace) int { return cmp.Compare(a.name, b.name) })
 	slices.SortFunc(f.policies, func(a, b *policy) int { return a.place.Subject.Compare(b.place.Subject) })
 	f.calico = newCalico(g.Estate)
-	f.admin = newAdmin(g.Estate)
 	f.reach = reach.Of(g)
 	return f
 }
