@@ -139,6 +139,7 @@ func (c *calico) add(s *estate.CalicoPolicySpec, at trace.Place, kind, namespace
 				continue
 			}
 			r.field = "spec." + Direction(d).String() + "[" + itoa(i) + "]"
+			c.place(&r, &list[i], Direction(d))
 			if !known {
 				r.doubt = "tier " + t.name + " is not known; read it"
 			}
