@@ -76,14 +76,18 @@ func (c *calico) rule(s *estate.CalicoRule, d Direction, home string, p *policy)
 }
 
 // place says where the blocks and the ports of a rule stand.
-func (c *calico) place(r *rule, s *estate.CalicoRule, d Direction) {
-	peer, side := &s.Source, ".source.nets["
+func (c *calico) place(r *rule, s *estate.CalicoRule, d Direction, home string) {
+	peer, side := &s.Source, ".source"
 	if d == Egress {
-		peer, side = &s.Destination, ".destination.nets["
+		peer, side = &s.Destination, ".destination"
 	}
 	for i, cidr := range peer.Nets {
 		inside := r.peers.intersect(c.nets([]string{cidr}))
-		r.parts = append(r.parts, part{field: r.field + side + itoa(i) + "]", peers: inside, block: cidr})
+		r.parts = append(r.parts, part{field: r.field + side + ".nets[" + itoa(i) + "]", peers: inside, block: cidr})
+	}
+	// What stands in other namespaces sources may leave out.
+	if own := home != "" && peer.NamespaceSelector == "" && !slices.Contains(alwaysThere, home); own && peer.Selector != "" && len(r.peers.may) == 0 {
+		r.vacant = vacancy{r.field + side + ".selector", "no pod and no network set is what the selector says: " + peer.Selector}
 	}
 	ports := calicoProtocols(s)
 	for i, v := range s.Destination.Ports {

@@ -53,9 +53,10 @@ func (n *Network) addClusterPolicies(tiers map[string]*tier) {
 		if !n.admit(a.place, a.name, a.why) {
 			continue
 		}
-		p := &policy{place: a.place, name: a.name, tier: tiers[a.tier], order: float64(a.order)}
+		p := &policy{place: a.place, name: a.name, tier: tiers[a.tier], order: float64(a.order), selector: "spec.subject"}
 		switch s := a.subject; {
 		case s.Namespaces != nil:
+			p.whole = emptySelector(s.Namespaces)
 			p.selected = n.selectAcross(s.Namespaces, nil)
 		case s.Pods != nil:
 			p.selected = n.selectAcross(&s.Pods.NamespaceSelector, &s.Pods.PodSelector)
@@ -383,6 +384,7 @@ func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetw
 	p := &policy{
 		place: place, name: name, tier: t, order: kubernetesOrder,
 		applies: appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0), selected: n.selectIn(ns, &o.Spec.PodSelector),
+		selector: "spec.podSelector", whole: emptySelector(&o.Spec.PodSelector),
 	}
 	for i, in := range o.Spec.Ingress {
 		p.rules[Ingress] = append(p.rules[Ingress], n.networkRule("spec.ingress["+itoa(i)+"]", ns, in.From, in.Ports))

@@ -54,7 +54,9 @@ type policy struct {
 	order    float64 // within the tier
 	key      string  // among policies of one order
 	applies  [2]bool
-	selected peers // the pods that it selects
+	selected peers  // the pods that it selects
+	selector string // the field that says which
+	whole    bool   // it selects all that it can
 	rules    [2][]rule
 	// tied is true if the API leaves open which of the policies with the same
 	// order is asked first.
@@ -75,7 +77,8 @@ type rule struct {
 	peers  peers
 	parts  []part // that peers are made of; none for everybody
 	ports  portsID
-	gates  []gate // that ports and named are made of; none for every port
+	vacant vacancy // of a rule of Calico, which has no parts that select
+	gates  []gate  // that ports and named are made of; none for every port
 	// named are ports by name: of the pod itself for ingress, of the peer for
 	// egress. without are names of ports that ports do not stand for.
 	named, without []namedRule
@@ -213,6 +216,7 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		return
 	}
 	p.applies = appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
+	p.selector, p.whole = "spec.podSelector", emptySelector(&o.Spec.PodSelector)
 	ns := n.namespaceOf(o.Namespace)
 	p.selected = n.selectIn(ns, &o.Spec.PodSelector)
 	for i, in := range o.Spec.Ingress {
@@ -222,6 +226,10 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		p.rules[Egress] = append(p.rules[Egress], n.networkRule("spec.egress["+itoa(i)+"]", ns, out.To, out.Ports))
 	}
 	n.policies = append(n.policies, p)
+}
+
+func emptySelector(s *metav1.LabelSelector) bool {
+	return len(s.MatchLabels)+len(s.MatchExpressions) == 0
 }
 
 // appliesTo returns the directions that a policy restricts. Without types it is
@@ -338,7 +346,7 @@ func (n *Network) vacancy(own *namespace, spacesAt string, spaces *metav1.LabelS
 			return vacancy{spacesAt, "no namespace has the labels " + s.String()}
 		}
 	}
-	if pods == nil || len(pods.MatchLabels)+len(pods.MatchExpressions) == 0 {
+	if pods == nil || emptySelector(pods) {
 		return vacancy{}
 	}
 	s, err := metav1.LabelSelectorAsSelector(pods)
