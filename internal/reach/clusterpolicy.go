@@ -392,9 +392,12 @@ func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetw
 	for i, eg := range o.Spec.Egress {
 		var plain []networkingPeer
 		var names peers
-		for _, to := range eg.To {
+		var named []part
+		for j, to := range eg.To {
 			if len(to.DomainNames) > 0 {
-				names = names.union(n.domains(to.DomainNames))
+				one := n.domains(to.DomainNames)
+				named = append(named, part{field: fmt.Sprintf("spec.egress[%d].to[%d].domainNames", i, j), peers: one})
+				names = names.union(one)
 			} else {
 				plain = append(plain, to.NetworkPolicyPeer)
 			}
@@ -405,6 +408,7 @@ func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetw
 		} else {
 			out.peers = out.peers.union(names)
 		}
+		out.parts = append(out.parts, named...)
 		p.rules[Egress] = append(p.rules[Egress], out)
 	}
 	n.policies = append(n.policies, p)

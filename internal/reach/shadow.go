@@ -157,9 +157,14 @@ func (n *Network) animate(f *filter, alive map[*rule]bool, first map[*rule]*filt
 			for _, p := range f.policies[i:j] {
 				n.animatePolicy(entry, f, p, alive, first)
 			}
-			for _, p := range f.policies[i:j] {
-				states = n.askNarrowly(states, f, p)
+			for k, p := range f.policies[i:j] {
 				certain = certain || !p.unsure
+				switch {
+				case !p.tied || k == 0:
+					states = n.askNarrowly(slices.Clone(states), f, p)
+				default: // any of them may be the first
+					states = n.merge(states, n.askNarrowly(slices.Clone(entry), f, p))
+				}
 			}
 			i = j
 		}
