@@ -255,8 +255,9 @@ func (n *Network) workloads(pods []uint32) []*Endpoint {
 
 // Passages returns what gets through by an opening to the receivers that are
 // wanted. It asks for each shortly before, with the first of the workloads that
-// send to it, so that who has seen enough of its kind may say so.
-func (o *Opening) Passages(wanted func(from, to *Endpoint) bool) iter.Seq[*Passage] {
+// send to it, so that who has seen enough of its kind may say so; of pods it asks
+// for the namespace before, and again behind each passage.
+func (o *Opening) Passages(wanted func(from, to *Endpoint) bool, wantedPods func(from *Endpoint, namespace string) bool) iter.Seq[*Passage] {
 	n := o.network
 	return func(yield func(*Passage) bool) {
 		r := *o.rule
@@ -272,9 +273,17 @@ func (o *Opening) Passages(wanted func(from, to *Endpoint) bool) iter.Seq[*Passa
 						return true
 					}
 					sure := n.ports.and(seg.sure, x.ports)
+					ask := true
 					for to := lo; to < hi && !stopped; to++ {
-						if e := n.points[to].endpoint; wanted(first, e) {
-							stopped = !n.pass(s, to, e, sure, open, yield)
+						p := n.points[to]
+						if to < n.pods && (ask || to == p.namespace.span.lo) {
+							if ask = false; !wantedPods(first, p.namespace.name) {
+								to, ask = min(hi, p.namespace.span.hi)-1, true
+								continue
+							}
+						}
+						if wanted(first, p.endpoint) {
+							stopped, ask = !n.pass(s, to, p.endpoint, sure, open, yield), true
 						}
 					}
 					return !stopped

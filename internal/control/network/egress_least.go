@@ -85,7 +85,7 @@ func judgeEgress(s *control.Subject, p *reach.Policy) {
 
 // judgeEveryPort reports a rule that names no ports, if all of them are open.
 func judgeEveryPort(s *control.Subject, o *reach.Opening) {
-	for x := range o.Passages(func(_, _ *reach.Endpoint) bool { return true }) {
+	for x := range o.Passages(func(_, _ *reach.Endpoint) bool { return true }, func(*reach.Endpoint, string) bool { return true }) {
 		s.FailAt(o.Rule, "it names no ports, so that %s gets out at every port: %s", namesOf(x.From), witness(x, x.From[0]))
 		return
 	}
@@ -187,17 +187,17 @@ func lookAround(s *control.Subject, o *reach.Opening) (seen [fars]*sight) {
 		if !ok || seen[kind] != nil && seen[kind].passage.Verdict == reach.Allowed {
 			return false
 		}
-		if kind != foreignPod {
-			return true
+		if kind == foreignPod {
+			asked[call{from, to.Namespace}] = true
 		}
-		c := call{from, to.Namespace}
-		if to.Namespace == o.Rule.Subject.Namespace || asked[c] {
-			return false
-		}
-		asked[c] = true
 		return true
 	}
-	for x := range o.Passages(wanted) {
+	// Of pods only those count that a rule selects.
+	selects := !o.EveryPeer && o.Block == ""
+	wantedPods := func(from *reach.Endpoint, namespace string) bool {
+		return selects && namespace != o.Rule.Subject.Namespace && !asked[call{from, namespace}]
+	}
+	for x := range o.Passages(wanted, wantedPods) {
 		kind, _ := r.kindOf(x.To)
 		pods := x.From
 		if kind >= foreignDatabase {
