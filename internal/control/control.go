@@ -129,6 +129,20 @@ func (c Check) Needs(kinds ...estate.Kind) Check {
 	return c
 }
 
+// And returns a check of the subjects of both.
+func (c Check) And(o Check) Check {
+	judge := c.judge
+	return Check{
+		subjects: slices.Concat(c.subjects, o.subjects),
+		required: slices.Concat(c.required, o.required),
+		helped:   slices.Concat(c.helped, o.helped),
+		judge: func(w *world, r *recorder) {
+			judge(w, r)
+			o.judge(w, r)
+		},
+	}
+}
+
 // Where returns the check limited to estates for which applies is true;
 // elsewhere the control is not applicable, with applies' reason.
 func (c Check) Where(applies func(*trace.Graph) (bool, string)) Check {

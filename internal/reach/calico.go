@@ -124,6 +124,7 @@ func (c *calico) add(s *estate.CalicoPolicySpec, at trace.Place, kind, namespace
 	p := &policy{
 		place: at, name: "Calico " + kind + " " + full, tier: t, order: lastOrder,
 		key: strings.TrimPrefix(name, t.name+"."), applies: calicoTypes(s),
+		selector: "spec.selector", whole: s.Selector == "" || s.Selector == "all()",
 	}
 	if s.Order != nil {
 		p.order = *s.Order
@@ -139,6 +140,7 @@ func (c *calico) add(s *estate.CalicoPolicySpec, at trace.Place, kind, namespace
 				continue
 			}
 			r.field = "spec." + Direction(d).String() + "[" + itoa(i) + "]"
+			c.place(&r, &list[i], Direction(d), namespace)
 			if !known {
 				r.doubt = "tier " + t.name + " is not known; read it"
 			}

@@ -75,6 +75,38 @@ func (c *calico) rule(s *estate.CalicoRule, d Direction, home string, p *policy)
 	return out, true
 }
 
+// place says where the blocks and the ports of a rule stand.
+func (c *calico) place(r *rule, s *estate.CalicoRule, d Direction, home string) {
+	peer, side := &s.Source, ".source"
+	if d == Egress {
+		peer, side = &s.Destination, ".destination"
+	}
+	for i, cidr := range peer.Nets {
+		inside := r.peers.intersect(c.nets([]string{cidr}))
+		r.parts = append(r.parts, part{field: r.field + side + ".nets[" + itoa(i) + "]", peers: inside, block: cidr})
+	}
+	// What stands in other namespaces sources may leave out.
+	if own := home != "" && peer.NamespaceSelector == "" && !slices.Contains(alwaysThere, home); own && peer.Selector != "" && len(r.peers.may) == 0 {
+		r.vacant = vacancy{r.field + side + ".selector", "no pod and no network set is what the selector says: " + peer.Selector}
+	}
+	ports := calicoProtocols(s)
+	for i, v := range s.Destination.Ports {
+		numbers, names := portList([]any{v})
+		at, open := gate{field: r.field + ".destination.ports[" + itoa(i) + "]"}, Ports{}
+		for _, protocol := range withPorts {
+			if len(ports[protocol]) == 0 {
+				continue
+			}
+			open[protocol] = numbers
+			for _, name := range names {
+				at.named = append(at.named, namedRule{protocol, name})
+			}
+		}
+		at.ports = c.ports.id(open)
+		r.gates = append(r.gates, at)
+	}
+}
+
 // unlimitedEnd reports whether an end is every address.
 func unlimitedEnd(e *estate.CalicoEntityRule) bool {
 	return len(e.Nets) == 0 && len(e.NotNets) == 0 && e.Selector == "" && e.NotSelector == "" && e.NamespaceSelector == "" &&

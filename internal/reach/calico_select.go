@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -261,17 +262,17 @@ func (c *calico) nets(texts []string) peers {
 // if all of its subnets do: the narrow reading, for rules that deny.
 func (c *calico) netsSurely(texts []string) peers {
 	out := c.nets(texts)
-	var whole []uint32
+	var blocks []netip.Prefix
 	for _, text := range texts {
-		p, ok := parsePrefix(text)
-		if !ok {
-			continue
+		if p, ok := parsePrefix(text); ok {
+			blocks = append(blocks, p)
 		}
-		atoms := c.addresses.atoms(p)
-		for i := c.pods; i < c.Network.atoms; i++ {
-			if len(c.points[i].atoms.minus(atoms)) == 0 {
-				whole = append(whole, i)
-			}
+	}
+	var whole []uint32
+	atoms := c.addresses.all(blocks)
+	for i := c.pods; len(blocks) > 0 && i < c.Network.atoms; i++ {
+		if len(c.points[i].atoms.minus(atoms)) == 0 {
+			whole = append(whole, i)
 		}
 	}
 	targets := interval(c.pods, c.Network.atoms)

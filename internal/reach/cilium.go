@@ -69,7 +69,7 @@ func (n *Network) addCiliumSpec(s *estate.CiliumPolicySpec, place trace.Place, n
 		}
 		// Its denials stand before everything; what it allows, it allows beside
 		// the NetworkPolicies.
-		p := &policy{place: place, name: name, tier: passing, selected: selected}
+		p := &policy{place: place, name: name, tier: passing, selected: selected, selector: "spec.endpointSelector", whole: emptySelector(s.EndpointSelector)}
 		if denies {
 			p.tier, p.order = isolating, -1
 		}

@@ -24,7 +24,15 @@ type adminRule struct {
 	peers  []estate.ClusterPolicyPeer
 	ports  Ports
 	named  []namedRule
+	gates  []adminGate
 	fault  string // of its ports
+}
+
+// An adminGate is one of the ports of a rule.
+type adminGate struct {
+	field string
+	ports Ports
+	named []namedRule
 }
 
 // An adminPolicy is a policy of any of them.
@@ -45,9 +53,10 @@ func (n *Network) addClusterPolicies(tiers map[string]*tier) {
 		if !n.admit(a.place, a.name, a.why) {
 			continue
 		}
-		p := &policy{place: a.place, name: a.name, tier: tiers[a.tier], order: float64(a.order)}
+		p := &policy{place: a.place, name: a.name, tier: tiers[a.tier], order: float64(a.order), selector: "spec.subject"}
 		switch s := a.subject; {
 		case s.Namespaces != nil:
+			p.whole = emptySelector(s.Namespaces)
 			p.selected = n.selectAcross(s.Namespaces, nil)
 		case s.Pods != nil:
 			p.selected = n.selectAcross(&s.Pods.NamespaceSelector, &s.Pods.PodSelector)
@@ -127,7 +136,8 @@ func clusterRule(action, field string, peers []estate.ClusterPolicyPeer, protoco
 	if len(protocols) == 0 {
 		out.ports = AllPorts()
 	}
-	for _, p := range protocols {
+	for i, p := range protocols {
+		out.open(fmt.Sprintf("%s.protocols[%d]", field, i))
 		for protocol, transport := range map[Protocol]*estate.ClusterPolicyTransport{TCP: p.TCP, UDP: p.UDP, SCTP: p.SCTP} {
 			if transport == nil {
 				continue
@@ -154,7 +164,8 @@ func portRule(r estate.AdminPolicyRule, field string, peers []estate.ClusterPoli
 	if len(r.Ports) == 0 {
 		out.ports = AllPorts()
 	}
-	for _, p := range r.Ports {
+	for i, p := range r.Ports {
+		out.open(fmt.Sprintf("%s.ports[%d]", field, i))
 		switch {
 		case p.PortNumber != nil:
 			if protocol, err := ParseProtocol(defaultTCP(p.PortNumber.Protocol)); err == nil {
@@ -180,9 +191,14 @@ func defaultTCP(protocol string) string {
 	return protocol
 }
 
+// open begins a port of the rule.
+func (r *adminRule) open(field string) { r.gates = append(r.gates, adminGate{field: field}) }
+
 func (r *adminRule) add(p Protocol, first, last int) {
 	one := PortsOf(p, first, last)
 	r.ports = r.ports.Union(&one)
+	g := &r.gates[len(r.gates)-1]
+	g.ports = g.ports.Union(&one)
 }
 
 // name adds a named port, which may be of any protocol.
@@ -190,6 +206,7 @@ func (r *adminRule) name(name string) {
 	for _, p := range []Protocol{TCP, UDP, SCTP} {
 		r.named = append(r.named, namedRule{p, name})
 	}
+	r.gates[len(r.gates)-1].named = r.named[len(r.named)-3:]
 }
 
 func (n *Network) adminRule(r *adminRule) rule {
@@ -200,20 +217,45 @@ func (n *Network) adminRule(r *adminRule) rule {
 	case "Pass":
 		out.action = pass
 	}
+	for _, g := range r.gates {
+		out.gates = append(out.gates, gate{g.field, n.ports.id(g.ports), g.named})
+	}
 	side := ".from["
 	if strings.HasPrefix(r.field, "spec.egress") {
 		side = ".to["
 	}
 	for i, p := range r.peers {
+		at := r.field + side + itoa(i) + "]"
+		if len(p.Networks) > 0 && out.action == allow {
+			for j, cidr := range p.Networks {
+				out.parts = append(out.parts, part{field: at + ".networks[" + itoa(j) + "]", peers: n.block(cidr, nil), block: cidr})
+			}
+			continue
+		}
 		known, ok := n.adminPeer(p)
 		if !ok && out.action != allow {
 			// A peer of a newer API is denied by readers that do not know it.
 			out.action, known = deny, n.everything()
 		}
-		out.parts = append(out.parts, part{r.field + side + itoa(i) + "]", known})
+		one := part{field: at, peers: known}
+		if len(known.may) == 0 {
+			one.vacant = n.adminVacancy(at, p)
+		}
+		out.parts = append(out.parts, one)
 	}
 	out.join()
 	return out
+}
+
+// adminVacancy says why a peer selects nothing.
+func (n *Network) adminVacancy(at string, p estate.ClusterPolicyPeer) vacancy {
+	switch {
+	case p.Namespaces != nil:
+		return n.vacancy(nil, at+".namespaces", p.Namespaces, "", nil)
+	case p.Pods != nil:
+		return n.vacancy(nil, at+".pods.namespaceSelector", &p.Pods.NamespaceSelector, at+".pods.podSelector", &p.Pods.PodSelector)
+	}
+	return vacancy{}
 }
 
 // adminPeer returns what a peer selects; ok is false for one that is not known.
@@ -342,6 +384,7 @@ func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetw
 	p := &policy{
 		place: place, name: name, tier: t, order: kubernetesOrder,
 		applies: appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0), selected: n.selectIn(ns, &o.Spec.PodSelector),
+		selector: "spec.podSelector", whole: emptySelector(&o.Spec.PodSelector),
 	}
 	for i, in := range o.Spec.Ingress {
 		p.rules[Ingress] = append(p.rules[Ingress], n.networkRule("spec.ingress["+itoa(i)+"]", ns, in.From, in.Ports))
@@ -349,9 +392,12 @@ func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetw
 	for i, eg := range o.Spec.Egress {
 		var plain []networkingPeer
 		var names peers
-		for _, to := range eg.To {
+		var named []part
+		for j, to := range eg.To {
 			if len(to.DomainNames) > 0 {
-				names = names.union(n.domains(to.DomainNames))
+				one := n.domains(to.DomainNames)
+				named = append(named, part{field: fmt.Sprintf("spec.egress[%d].to[%d].domainNames", i, j), peers: one})
+				names = names.union(one)
 			} else {
 				plain = append(plain, to.NetworkPolicyPeer)
 			}
@@ -362,6 +408,7 @@ func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetw
 		} else {
 			out.peers = out.peers.union(names)
 		}
+		out.parts = append(out.parts, named...)
 		p.rules[Egress] = append(p.rules[Egress], out)
 	}
 	n.policies = append(n.policies, p)

@@ -45,6 +45,9 @@ type Network struct {
 	rejected  []Rule       // policies that the API server would not take
 	guards    [2]hostGuard // what decides about pods in the network of their node
 	defaults  sync.Map     // fallback by *filter
+	rows      sync.Map     // segments by *filter, of those that nothing enforces
+	loose     sync.Map     // filter by doubt, of those of which that is not known
+	senders   func() *senders
 	enforcer  enforcement
 	vpc       *vpc
 	mesh      *meshLayer
@@ -107,6 +110,7 @@ func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n.addPolicies()
 	n.mesh = newMeshLayer(n)
 	n.compile()
+	n.senders = sync.OnceValue(n.findSenders)
 	return n
 }
 

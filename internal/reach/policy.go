@@ -54,7 +54,9 @@ type policy struct {
 	order    float64 // within the tier
 	key      string  // among policies of one order
 	applies  [2]bool
-	selected peers // the pods that it selects
+	selected peers  // the pods that it selects
+	selector string // the field that says which
+	whole    bool   // it selects all that it can
 	rules    [2][]rule
 	// tied is true if the API leaves open which of the policies with the same
 	// order is asked first.
@@ -75,6 +77,8 @@ type rule struct {
 	peers  peers
 	parts  []part // that peers are made of; none for everybody
 	ports  portsID
+	vacant vacancy // of a rule of Calico, which has no parts that select
+	gates  []gate  // that ports and named are made of; none for every port
 	// named are ports by name: of the pod itself for ingress, of the peer for
 	// egress. without are names of ports that ports do not stand for.
 	named, without []namedRule
@@ -89,6 +93,20 @@ type rule struct {
 type part struct {
 	field string
 	peers peers
+	block string // of one that is a block
+	// vacant says why a selector selects nothing, "" if it selects something.
+	vacant vacancy
+}
+
+// A vacancy says which selector selects nothing, and why.
+type vacancy struct{ field, why string }
+
+// A gate is one of the ports of a rule, by number or by name, and where it
+// stands.
+type gate struct {
+	field string
+	ports portsID
+	named []namedRule
 }
 
 // join makes the peers of the parts the peers of the rule.
@@ -198,6 +216,7 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		return
 	}
 	p.applies = appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
+	p.selector, p.whole = "spec.podSelector", emptySelector(&o.Spec.PodSelector)
 	ns := n.namespaceOf(o.Namespace)
 	p.selected = n.selectIn(ns, &o.Spec.PodSelector)
 	for i, in := range o.Spec.Ingress {
@@ -207,6 +226,10 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		p.rules[Egress] = append(p.rules[Egress], n.networkRule("spec.egress["+itoa(i)+"]", ns, out.To, out.Ports))
 	}
 	n.policies = append(n.policies, p)
+}
+
+func emptySelector(s *metav1.LabelSelector) bool {
+	return len(s.MatchLabels)+len(s.MatchExpressions) == 0
 }
 
 // appliesTo returns the directions that a policy restricts. Without types it is
@@ -239,16 +262,19 @@ func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer
 		side = ".to["
 	}
 	for i, f := range from {
-		at := field + side + itoa(i) + "]"
+		one := part{field: field + side + itoa(i) + "]", peers: n.networkPeer(ns, f)}
 		if f.IPBlock != nil {
-			at += ".ipBlock.cidr"
+			one.field, one.block = one.field+".ipBlock.cidr", f.IPBlock.CIDR
+		} else if len(one.peers.may) == 0 {
+			one.vacant = n.vacancy(ns, one.field+".namespaceSelector", f.NamespaceSelector, one.field+".podSelector", f.PodSelector)
 		}
-		out.parts = append(out.parts, part{at, n.networkPeer(ns, f)})
+		out.parts = append(out.parts, one)
 	}
 	out.join()
 	if len(ports) > 0 {
 		var fixed Ports
-		for _, p := range ports {
+		for i, p := range ports {
+			at := gate{field: field + ".ports[" + itoa(i) + "]"}
 			protocol := TCP
 			if p.Protocol != nil {
 				var ok bool
@@ -260,13 +286,16 @@ func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer
 			switch {
 			case p.Port == nil:
 			case p.Port.StrVal != "":
-				out.named = append(out.named, namedRule{protocol, p.Port.StrVal})
+				at.named = []namedRule{{protocol, p.Port.StrVal}}
+				out.named, out.gates = append(out.named, at.named...), append(out.gates, at)
 				continue
 			case p.EndPort != nil:
 				one = PortsOf(protocol, int(p.Port.IntVal), int(*p.EndPort))
 			default:
 				one = PortsOf(protocol, int(p.Port.IntVal), int(p.Port.IntVal))
 			}
+			at.ports = n.ports.id(one)
+			out.gates = append(out.gates, at)
 			for i := range one {
 				fixed[i] = append(fixed[i], one[i]...)
 			}
@@ -296,6 +325,58 @@ func (n *Network) networkPeer(ns *namespace, p networkingPeer) peers {
 	return n.selectAcross(p.NamespaceSelector, p.PodSelector)
 }
 
+// alwaysThere are namespaces of every cluster, whatever a source shows of them
+// and of their pods.
+var alwaysThere = []string{"default", "kube-system", "kube-public", "kube-node-lease"}
+
+// vacancy says which selector of a peer that selects no pod is the one to blame:
+// that of namespaces if no namespace has such labels. An empty selector of pods is
+// never to blame.
+func (n *Network) vacancy(own *namespace, spacesAt string, spaces *metav1.LabelSelector, podsAt string, pods *metav1.LabelSelector) vacancy {
+	chosen := []*namespace{own}
+	if spaces != nil {
+		s, err := metav1.LabelSelectorAsSelector(spaces)
+		if err != nil {
+			return vacancy{spacesAt, "the selector cannot be read, so that it selects nothing"}
+		}
+		if chosen = n.chosen(spaces, s); len(chosen) == 0 {
+			if slices.ContainsFunc(alwaysThere, func(name string) bool { return s.Matches(labels.Set{corev1.LabelMetadataName: name}) }) {
+				return vacancy{}
+			}
+			return vacancy{spacesAt, "no namespace has the labels " + s.String()}
+		}
+	}
+	if pods == nil || emptySelector(pods) {
+		return vacancy{}
+	}
+	s, err := metav1.LabelSelectorAsSelector(pods)
+	if err != nil {
+		return vacancy{podsAt, "the selector cannot be read, so that it selects nothing"}
+	}
+	// CoreDNS and its like are the platform's: sources may leave them out.
+	if slices.ContainsFunc(chosen, func(ns *namespace) bool { return slices.Contains(alwaysThere, ns.name) }) {
+		return vacancy{}
+	}
+	return vacancy{podsAt, "no pod has the labels " + s.String()}
+}
+
+// chosen returns the namespaces that a selector selects.
+func (n *Network) chosen(namespaces *metav1.LabelSelector, s labels.Selector) []*namespace {
+	candidates := n.namespaces
+	for k, v := range namespaces.MatchLabels {
+		if c := n.byLabel[[2]string{k, v}]; len(c) < len(candidates) {
+			candidates = c
+		}
+	}
+	var out []*namespace
+	for _, ns := range candidates {
+		if s.Matches(ns.labels) {
+			out = append(out, ns)
+		}
+	}
+	return out
+}
+
 // selectIn returns the pods of a namespace that a selector selects.
 func (n *Network) selectIn(ns *namespace, selector *metav1.LabelSelector) peers {
 	return n.selection([]*namespace{ns}, "namespace "+ns.name, selector)
@@ -311,20 +392,7 @@ func (n *Network) selectAcross(namespaces, pods *metav1.LabelSelector) peers {
 	if err != nil {
 		return peers{}
 	}
-	key := "namespaces " + s.String()
-	candidates := n.namespaces
-	for k, v := range namespaces.MatchLabels {
-		if c := n.byLabel[[2]string{k, v}]; len(c) < len(candidates) {
-			candidates = c
-		}
-	}
-	var chosen []*namespace
-	for _, ns := range candidates {
-		if s.Matches(ns.labels) {
-			chosen = append(chosen, ns)
-		}
-	}
-	return n.selection(chosen, key, pods)
+	return n.selection(n.chosen(namespaces, s), "namespaces "+s.String(), pods)
 }
 
 // selection returns the pods of namespaces that a selector selects. Pods in the

@@ -8,7 +8,6 @@ import (
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/reach"
-	"github.com/eksafe/eksafe/internal/trace"
 )
 
 var databaseIsolated = &control.Control{
@@ -23,7 +22,7 @@ var databaseIsolated = &control.Control{
 		Needs(estate.Workloads.Kind, estate.SecurityGroupPolicies.Kind, estate.ConfigMaps.Kind).
 		Helped(slices.Concat(doorDetails, nodeKinds)...).
 		Helped(estate.ServiceAccounts.Kind, estate.Namespaces.Kind, estate.Nodes.Kind, estate.Addons.Kind).
-		Helped(estate.VPCs.Kind, estate.NetworkAcls.Kind, estate.RouteTables.Kind, estate.PrefixLists.Kind),
+		Helped(networkKinds...),
 }
 
 // judgeIsolated looks for a pod that is no client and that no layer stops.
@@ -48,9 +47,7 @@ func judgeIsolated(s *control.Subject, d *door) {
 		var why string
 		switch {
 		case x.Verdict == reach.Unknown:
-			a := n.Ask(x.Endpoint, to, x.Protocol, x.Port)
-			l, _ := a.Decisive()
-			why = l.Why
+			why = undecided(n, x, to)
 		case secretPeer(x.Workload):
 			why = "it may be a client, as its settings come from a Secret; name the host of the database in a variable or a ConfigMap"
 		case len(d.owners) == 0:
@@ -66,6 +63,15 @@ func judgeIsolated(s *control.Subject, d *door) {
 	if gap != "" {
 		s.Unknownf("%s", gap)
 	}
+}
+
+// undecided says why it is not known whether a workload reaches an endpoint.
+func undecided(n *reach.Network, x reach.Source, to *reach.Endpoint) string {
+	if x.Unenforced != "" {
+		return "whether its policies are enforced is not known: " + x.Unenforced
+	}
+	l, _ := n.Ask(x.Endpoint, to, x.Protocol, x.Port).Decisive()
+	return l.Why
 }
 
 // lastPort is the highest port there is.
@@ -100,29 +106,4 @@ func name(sg *estate.SecurityGroup) string {
 		return sg.GroupId
 	}
 	return sg.Arn
-}
-
-// An out is whether a pod may send to any address, and how.
-type out struct {
-	pod   *pod
-	state trace.Ternary
-	how   string
-}
-
-// unlimited says that a pod sends what it likes, or that eksafe cannot tell.
-func (f *fabric) unlimited(p *pod) (out, bool) {
-	limited := slices.ContainsFunc(p.policies, func(np *policy) bool { return np.applies[egress] })
-	switch other := f.others(p, egress); {
-	case p.host:
-		return out{p, trace.Yes, "it is in the network of the node, where no policy holds"}, true
-	case other != "":
-		return out{p, trace.Unclear, "reachability by " + other + " is not computed"}, true
-	case !limited:
-		return out{p, trace.Yes, "no policy limits its egress"}, true
-	case f.reach.Enforcement().State == trace.No:
-		return out{p, trace.Yes, "nothing enforces its policies"}, true
-	case f.reach.Enforcement().State == trace.Unclear:
-		return out{p, trace.Unclear, "whether its policies are enforced is not known: " + f.reach.Enforcement().Why}, true
-	}
-	return out{}, false
 }

@@ -14,15 +14,17 @@ func judgeDefault(d direction) func(*control.Subject, *namespace) {
 			return
 		}
 		f := fabricOf(s.Graph())
-		var open []string
+		var open, partly []string
 		opened := map[trace.Place][]string{}
-		subjects, why := 0, ""
+		subjects, why, part := 0, "", ""
 		for _, p := range ns.application() {
 			if p.host {
 				continue // no policy reaches it; pod-baseline speaks of it
 			}
 			subjects++
-			switch state := f.isolated(p, d); {
+			switch state := f.reach.Default(p.workload, d); {
+			case state.Partly:
+				partly, part = append(partly, p.workload.Name), state.Why
 			case state.Denied == trace.No:
 				open = append(open, p.workload.Name)
 			case state.Denied == trace.Unclear:
@@ -39,6 +41,9 @@ func judgeDefault(d direction) func(*control.Subject, *namespace) {
 			s.Failf("", "no policy denies %s by default: %s", d, [...]string{"every pod of the cluster and of the network reaches its pods", "its pods reach every address"}[d])
 		case len(open) > 0:
 			s.Failf("", "no policy denies %s of %s by default", d, list(open))
+		}
+		if len(partly) > 0 {
+			s.Failf("", "no policy denies %s of %s by default: %s", d, list(partly), part)
 		}
 		for at, pods := range opened {
 			s.FailAt(at, "the rule undoes the default: it allows all %s of %s", d, list(pods))

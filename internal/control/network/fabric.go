@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -20,35 +20,41 @@ import (
 // policyKinds are the kinds that decide what a pod may send and receive. A
 // control that judges by policies requires all of them: one that was not read
 // may open what another closes.
-var policyKinds = []estate.Kind{
-	estate.NetworkPolicies.Kind,
-	estate.CalicoNetworkPolicies.Kind, estate.CalicoGlobalNetworkPolicies.Kind, estate.CalicoTiers.Kind,
-	estate.CiliumNetworkPolicies.Kind, estate.CiliumClusterwideNetworkPolicies.Kind,
-	estate.ClusterNetworkPolicies.Kind,
+var policyKinds = append([]estate.Kind{
+	estate.NetworkPolicies.Kind, estate.CalicoNetworkPolicies.Kind, estate.CalicoGlobalNetworkPolicies.Kind, estate.CalicoTiers.Kind,
+	estate.ClusterNetworkPolicies.Kind, estate.AWSClusterNetworkPolicies.Kind, estate.ApplicationNetworkPolicies.Kind,
+	estate.AdminNetworkPolicies.Kind, estate.BaselineAdminNetworkPolicies.Kind,
+}, ciliumKinds...)
+
+// ciliumKinds are those whose rules are not computed.
+var ciliumKinds = []estate.Kind{estate.CiliumNetworkPolicies.Kind, estate.CiliumClusterwideNetworkPolicies.Kind}
+
+// networkKinds are the kinds of AWS between pods and what they reach, beside
+// security groups.
+var networkKinds = []estate.Kind{
+	estate.VPCs.Kind, estate.NetworkAcls.Kind, estate.RouteTables.Kind, estate.PrefixLists.Kind,
 }
 
-// A fabric is which policies select which pods, indexed once for all controls
-// of a run. It is not changed after newFabric.
+// A fabric is the pods of the estate by their namespaces, and the network between
+// them, indexed once for all controls of a run. It is not changed after newFabric.
 type fabric struct {
 	graph      *trace.Graph
 	namespaces []*namespace // sorted by name
 	byName     map[string]*namespace
 	pods       map[*estate.Workload]*pod
-	policies   []*policy
-	calico     []*calicoPolicy
-	admin      []*clusterPolicy
+	policies   []*reach.Policy
 	reach      *reach.Network
+	served     sync.Map // reach.Ports by *pod
 }
 
-// A namespace is its pods and its NetworkPolicies.
+// A namespace is its pods.
 type namespace struct {
-	name     string
-	place    trace.Place
-	labels   labels.Set
-	object   bool // a source shows the Namespace, and not only what stands in it
-	pods     []*pod
-	byLabel  map[[2]string][]*pod
-	policies []*policy
+	name    string
+	place   trace.Place
+	labels  labels.Set
+	object  bool // a source shows the Namespace, and not only what stands in it
+	pods    []*pod
+	byLabel map[[2]string][]*pod
 }
 
 // A pod stands for the pods of one workload.
@@ -59,7 +65,6 @@ type pod struct {
 	labels    labels.Set
 	host      bool // in the network of the node, where no policy reaches
 	platform  bool
-	policies  []*policy
 }
 
 // String returns "shop-prod/web".
@@ -67,24 +72,6 @@ func (p *pod) String() string { return p.workload.Namespace + "/" + p.workload.N
 
 func (p *pod) place(field string) trace.Place {
 	return trace.Place{Subject: p.ref, Origin: &p.workload.Origin, Field: p.workload.TemplateField(field)}
-}
-
-// A policy is a NetworkPolicy and the pods that it selects.
-type policy struct {
-	object   *networkingv1.NetworkPolicy
-	place    trace.Place
-	selector labels.Selector // nil if it cannot be read: it selects nothing
-	applies  [2]bool         // by direction
-	pods     []*pod
-}
-
-// String returns "shop-prod/default-deny".
-func (p *policy) String() string { return p.object.Namespace + "/" + p.object.Name }
-
-func (p *policy) at(field string) trace.Place {
-	at := p.place
-	at.Field = field
-	return at
 }
 
 // A direction of traffic, seen from the pod.
@@ -120,17 +107,12 @@ func newFabric(g *trace.Graph) *fabric {
 			ns.byLabel[[2]string{k, v}] = append(ns.byLabel[[2]string{k, v}], p)
 		}
 	}
-	for _, r := range estate.NetworkPolicies.In(g.Estate) {
-		f.addPolicy(&r.Object, trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin})
-	}
 	for _, ns := range f.namespaces {
 		slices.SortFunc(ns.pods, func(a, b *pod) int { return a.ref.Compare(b.ref) })
 	}
 	slices.SortFunc(f.namespaces, func(a, b *namespace) int { return cmp.Compare(a.name, b.name) })
-	slices.SortFunc(f.policies, func(a, b *policy) int { return a.place.Subject.Compare(b.place.Subject) })
-	f.calico = newCalico(g.Estate)
-	f.admin = newAdmin(g.Estate)
 	f.reach = reach.Of(g)
+	f.policies = f.reach.Policies()
 	return f
 }
 
@@ -149,29 +131,6 @@ func (f *fabric) namespace(name string) *namespace {
 		f.namespaces = append(f.namespaces, ns)
 	}
 	return ns
-}
-
-func (f *fabric) addPolicy(o *networkingv1.NetworkPolicy, at trace.Place) {
-	ns := f.namespace(o.Namespace)
-	p := &policy{object: o, place: at}
-	// Without types, ingress is restricted always, and egress where there are
-	// rules for it.
-	if len(o.Spec.PolicyTypes) == 0 {
-		p.applies = [2]bool{ingress: true, egress: len(o.Spec.Egress) > 0}
-	}
-	for _, t := range o.Spec.PolicyTypes {
-		p.applies[ingress] = p.applies[ingress] || t == networkingv1.PolicyTypeIngress
-		p.applies[egress] = p.applies[egress] || t == networkingv1.PolicyTypeEgress
-	}
-	if s, err := metav1.LabelSelectorAsSelector(&o.Spec.PodSelector); err == nil {
-		p.selector = s
-		p.pods = ns.selected(&o.Spec.PodSelector, s)
-		for _, pod := range p.pods {
-			pod.policies = append(pod.policies, p)
-		}
-	}
-	ns.policies = append(ns.policies, p)
-	f.policies = append(f.policies, p)
 }
 
 // selected returns the pods that a selector selects. Those in the network of

@@ -3,14 +3,11 @@ package network
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
-	"github.com/eksafe/eksafe/internal/platform"
+	"github.com/eksafe/eksafe/internal/reach"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
@@ -22,189 +19,102 @@ var ingressPorts = &control.Control{
 	Serves:    []string{"S15", "S14"},
 	Since:     "0.1.0",
 	Admission: ingressPortsAdmission,
-	Check: control.Traced(func(g *trace.Graph) []opener { return openers(g, ingress) }, opener.at, judgeIngress,
-		estate.NetworkPolicies.Kind, estate.CalicoNetworkPolicies.Kind, estate.CalicoGlobalNetworkPolicies.Kind).
+	Check: control.Traced(func(g *trace.Graph) []*reach.Policy { return openers(g, ingress) }, policyPlace, judgeIngress, policyKinds...).
 		Needs(estate.Workloads.Kind, estate.Services.Kind).
-		Helped(estate.Namespaces.Kind, estate.ConfigMaps.Kind),
+		Helped(estate.Namespaces.Kind, estate.ConfigMaps.Kind, estate.ServiceAccounts.Kind),
 }
 
-// An opener is a policy that lets something through in a direction: one of the
-// two is set.
-type opener struct {
-	policy *policy
-	calico *calicoPolicy
-}
-
-func (o opener) at() trace.Place {
-	if o.policy != nil {
-		return o.policy.place
-	}
-	return o.calico.place
-}
-
-// openers lists the policies that have rules in a direction and select pods of
-// applications.
-func openers(g *trace.Graph, d direction) []opener {
-	f := fabricOf(g)
-	var out []opener
-	for _, p := range f.policies {
-		rules := len(p.object.Spec.Ingress)
-		if d == egress {
-			rules = len(p.object.Spec.Egress)
-		}
-		if p.applies[d] && rules > 0 && !platform.Namespace(p.object.Namespace) {
-			out = append(out, opener{policy: p})
-		}
-	}
-	for _, c := range f.calico {
-		applies := len(c.spec.Types) == 0 || slices.Contains(c.spec.Types, [...]string{"Ingress", "Egress"}[d])
-		if applies && len(c.rules(d)) > 0 && !platform.Namespace(c.namespace) {
-			out = append(out, opener{calico: c})
-		}
-	}
-	return out
-}
-
-// pods returns the pods of applications that the policy selects; known is false
-// if a selector cannot be decided.
-func (o opener) pods(f *fabric) (out []*pod, known bool) {
-	if o.policy != nil {
-		return o.policy.pods, o.policy.selector != nil
-	}
-	selected, known := f.reach.Selected(o.calico.place.Subject)
-	for _, w := range selected {
-		if p := f.pods[w]; !p.platform {
-			out = append(out, p)
-		}
-	}
-	return out, known
-}
-
-func judgeIngress(s *control.Subject, o opener) {
-	if o.policy != nil && ofPlatform(s, o.policy.object.Namespace) {
-		s.NotApplicable()
+// judgeIngress holds each port that a rule opens, and that no other policy
+// closes again, to those that the pod behind it serves.
+func judgeIngress(s *control.Subject, p *reach.Policy) {
+	if !selectsApplication(s, p) {
 		return
 	}
-	pods, known := o.pods(fabricOf(s.Graph()))
-	if !known {
-		s.Unknownf("which pods it selects is not decided")
-		return
-	}
-	if len(pods) == 0 {
-		s.NotApplicable() // policy-alive speaks of it
-		return
-	}
-	var gates []gate
-	if o.policy != nil {
-		gates = o.policy.gates(s)
-	} else {
-		gates = o.calico.gates(s)
-	}
-	judgeGates(s, pods, gates)
-}
-
-// gates returns the ports that the ingress rules open, and reports rules that
-// open all.
-func (p *policy) gates(s *control.Subject) (out []gate) {
-	for i, r := range p.object.Spec.Ingress {
-		field := fmt.Sprintf("spec.ingress[%d]", i)
-		if len(r.Ports) == 0 {
-			s.Failf(field, "it names no ports, so that every port is open")
-		}
-		for j, np := range r.Ports {
-			g := gate{field: fmt.Sprintf("%s.ports[%d]", field, j), protocol: protocol(np.Protocol)}
-			var numeric bool
-			if g.from, g.to, numeric = span(np); !numeric {
-				g.name = np.Port.StrVal
-			}
-			out = append(out, g)
-		}
-	}
-	return out
-}
-
-func (p *calicoPolicy) gates(s *control.Subject) (out []gate) {
-	for i, r := range p.spec.Ingress {
-		if r.Action != "Allow" {
-			continue
-		}
-		field := fmt.Sprintf("spec.ingress[%d]", i)
-		if len(r.Destination.Ports) == 0 && r.ICMP == nil {
-			s.Failf(field, "it names no ports, so that every port is open")
-		}
-		protocol, _ := r.Protocol.(string)
-		for j, v := range r.Destination.Ports {
-			g := gate{field: fmt.Sprintf("%s.destination.ports[%d]", field, j), protocol: corev1.Protocol(strings.ToUpper(protocol))}
-			var ok bool
-			if g.from, g.to, ok = calicoPorts(v); !ok {
-				g.name, _ = v.(string)
-			}
-			out = append(out, g)
-		}
-	}
-	return out
-}
-
-// calicoPorts reads a port, or a range such as "1000:2000".
-func calicoPorts(v any) (from, to int32, ok bool) {
-	switch v := v.(type) {
-	case int64:
-		return int32(v), int32(v), true
-	case float64:
-		return int32(v), int32(v), true
-	case string:
-		low, high, _ := strings.Cut(v, ":")
-		if high == "" {
-			high = low
-		}
-		a, err := strconv.ParseUint(low, 10, 16)
-		b, highErr := strconv.ParseUint(high, 10, 16)
-		return int32(a), int32(b), err == nil && highErr == nil
-	}
-	return 0, 0, false
-}
-
-// judgeGates holds each open port to those that a selected pod serves. A name
-// opens what a container calls so, and nothing where none does.
-func judgeGates(s *control.Subject, pods []*pod, gates []gate) {
-	all := map[port]bool{}
-	var silent []string
-	for _, p := range pods {
-		ports, _ := served(s.Graph(), p)
-		if len(ports) == 0 {
-			silent = append(silent, p.workload.Name)
-		}
-		for n := range ports {
-			all[n] = true
-		}
-	}
-	for _, g := range gates {
-		if g.name != "" {
-			continue
-		}
-		used := int32(0)
-		for n := range all {
-			if n.protocol == g.protocol && g.from <= n.number && n.number <= g.to {
-				used++
+	f := fabricOf(s.Graph())
+	for _, g := range p.Gates(ofApplications(s)) {
+		var silent, undecided []string
+		var unserved []*reach.Open
+		for o := range g.Open() {
+			serves := f.serves(s.Graph(), f.pods[o.Workload.Workload])
+			extra, sure := o.Ports.Minus(&serves), o.Sure.Minus(&serves)
+			switch {
+			case extra.Empty():
+			case serves.Empty():
+				silent = append(silent, o.Workload.Workload.Name)
+			case sure.Empty():
+				undecided = append(undecided, o.Workload.Workload.Name)
+			default:
+				unserved = append(unserved, o)
 			}
 		}
-		width := g.to - g.from + 1
-		switch {
-		case used == width:
-		case len(silent) > 0:
-			s.Unknownf("what ports %s serves is not known; name them in its containers, as %s is open", list(silent), g)
-		case used == 0:
-			s.Failf(g.field, "%s is open, and no container of %s serves it", g, podNames(pods))
-		case width > 1:
-			s.Failf(g.field, "%s is open, and containers of %s serve %d of them", g, podNames(pods), used)
+		if len(silent) > 0 {
+			s.Unknownf("what ports %s serves is not known; name them in its containers, as %s is open", list(silent), gateText(g))
+		}
+		if len(undecided) > 0 {
+			s.Unknownf("whether %s of %s is open is not decided: another policy decides, and how is not known", gateText(g), list(undecided))
+		}
+		if len(unserved) > 0 {
+			report(s, f, g, unserved)
 		}
 	}
 }
 
-func podNames(pods []*pod) string {
-	var out []string
-	for _, p := range pods {
-		out = append(out, p.workload.Name)
+// report reports the pods that serve not all of what a gate opens.
+func report(s *control.Subject, f *fabric, g *reach.Gate, unserved []*reach.Open) {
+	var pods []*reach.Endpoint
+	most := 0
+	for _, o := range unserved {
+		pods = append(pods, o.Workload)
+		serves := f.serves(s.Graph(), f.pods[o.Workload.Workload])
+		inside := serves.Intersect(&g.Ports)
+		most = max(most, count(&inside))
 	}
-	return list(out)
+	first := unserved[0]
+	serves := f.serves(s.Graph(), f.pods[first.Workload.Workload])
+	extra := first.Sure.Minus(&serves)
+	protocol, port := firstOf(&extra)
+	a := first.Explain(protocol, port)
+	a.Layers = slices.DeleteFunc(a.Layers, func(l reach.Layer) bool { return l.Kind != reach.IngressPolicies })
+	how := explained(fmt.Sprintf("%s gets in to %s at %s %d", a.Source, first.Workload, protocol, port), a)
+	switch {
+	case g.EveryPort:
+		s.FailAt(g.Place, "it names no ports, so that every port of %s is open: %s", namesOf(pods), how)
+	case most == 0:
+		s.FailAt(g.Place, "%s is open, and no container of %s serves it: %s", gateText(g), namesOf(pods), how)
+	default:
+		s.FailAt(g.Place, "%s is open, and containers of %s serve %d of them: %s", gateText(g), namesOf(pods), most, how)
+	}
+}
+
+// firstOf returns the lowest port, of the first protocol that has one.
+func firstOf(p *reach.Ports) (reach.Protocol, uint16) {
+	for protocol, ranges := range p {
+		if len(ranges) > 0 {
+			return reach.Protocol(protocol), max(ranges[0].First, 1)
+		}
+	}
+	return reach.TCP, 0
+}
+
+// count returns how many ports there are.
+func count(p *reach.Ports) int {
+	n := 0
+	for _, ranges := range p {
+		for _, r := range ranges {
+			n += int(r.Last) - int(r.First) + 1
+		}
+	}
+	return n
+}
+
+// gateText writes the ports of a gate: "TCP 8000-9000", "every TCP port".
+func gateText(g *reach.Gate) string {
+	text := g.Ports.String()
+	switch {
+	case g.EveryPort:
+		return "every port"
+	case !strings.ContainsAny(text, "0123456789"):
+		return "every " + text + " port"
+	}
+	return text
 }

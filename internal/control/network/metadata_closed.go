@@ -1,11 +1,12 @@
 package network
 
 import (
-	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/reach"
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
@@ -21,9 +22,6 @@ var metadataClosed = &control.Control{
 		Needs(estate.ConfigMaps.Kind).
 		Helped(estate.Nodegroups.Kind, estate.Instances.Kind, estate.LaunchTemplates.Kind, estate.Clusters.Kind, estate.Nodes.Kind),
 }
-
-// The instance metadata service: its addresses, and its port.
-var metadataService = []netip.Prefix{netip.MustParsePrefix("169.254.169.254/32"), netip.MustParsePrefix("fd00:ec2::254/128")}
 
 const metadataPort = 80
 
@@ -108,6 +106,7 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 		return
 	}
 	f := fabricOf(s.Graph())
+	asking := trace.Derive(s.Graph(), newAsking)
 	var open []string
 	how, gap := "", ""
 	for _, p := range ns.application() {
@@ -118,15 +117,20 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 		if m.kept == trace.Yes {
 			continue
 		}
-		o, ok := f.toMetadata(p)
+		x, ok := asking[p.workload]
 		switch {
 		case !ok:
-		case o.state == trace.Yes && m.kept == trace.No:
-			open, how = append(open, p.workload.Name), o.how
+		case x.Verdict == reach.Allowed && m.kept == trace.No:
+			open = append(open, p.workload.Name)
+			if how == "" {
+				how = chain(f.reach.Ask(x.Endpoint, metadataOf(f.reach), x.Protocol, x.Port))
+			}
 		case m.kept == trace.No:
-			gap = o.how
+			gap = undecided(f.reach, x, metadataOf(f.reach))
+		case x.Verdict == reach.Allowed:
+			gap = m.why + ", and " + chain(f.reach.Ask(x.Endpoint, metadataOf(f.reach), x.Protocol, x.Port))
 		default:
-			gap = m.why + ", and " + o.how
+			gap = m.why + ", and " + undecided(f.reach, x, metadataOf(f.reach))
 		}
 	}
 	if len(open) > 0 {
@@ -137,28 +141,21 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 	}
 }
 
-// toMetadata says whether a pod may send to the metadata service.
-func (f *fabric) toMetadata(p *pod) (out, bool) {
-	if o, ok := f.unlimited(p); ok {
-		return o, true
+// asking are the workloads whose pods may get to the metadata service.
+type asking map[*estate.Workload]reach.Source
+
+func newAsking(g *trace.Graph) asking {
+	n := reach.Of(g)
+	out := asking{}
+	for x := range n.Reaching(metadataOf(n), reach.PortsOf(reach.TCP, metadataPort, metadataPort)) {
+		out[x.Workload] = x
 	}
-	for _, np := range p.policies {
-		if !np.applies[egress] {
-			continue
-		}
-		for _, r := range np.object.Spec.Egress {
-			if !allowsTCP(r.Ports, metadataPort) {
-				continue
-			}
-			if len(r.To) == 0 {
-				return out{p, trace.Yes, "NetworkPolicy " + np.String() + " lets it out to every address"}, true
-			}
-			for _, to := range r.To {
-				if to.IPBlock != nil && touches(to.IPBlock, metadataService) {
-					return out{p, trace.Yes, "NetworkPolicy " + np.String() + " lets it out to " + to.IPBlock.CIDR}, true
-				}
-			}
-		}
-	}
-	return out{}, false
+	return out
+}
+
+// metadataOf returns the endpoint of the metadata service, which every network
+// has.
+func metadataOf(n *reach.Network) *reach.Endpoint {
+	all := n.Endpoints()
+	return all[slices.IndexFunc(all, func(e *reach.Endpoint) bool { return e.Kind == reach.MetadataEndpoint })]
 }

@@ -103,27 +103,6 @@ func TestShadowsKeepOne(t *testing.T) {
 	}
 }
 
-func TestTouches(t *testing.T) {
-	for _, test := range []struct {
-		cidr   string
-		except []string
-		want   bool
-	}{
-		{"169.254.169.254/32", nil, true},
-		{"0.0.0.0/0", nil, true},
-		{"::/0", nil, true},
-		{"0.0.0.0/0", []string{"169.254.169.254/32"}, false},
-		{"0.0.0.0/0", []string{"169.254.0.0/16"}, false},
-		{"0.0.0.0/0", []string{"169.254.169.253/32", "nonsense"}, true},
-		{"10.0.0.0/8", nil, false},
-		{"nonsense", nil, false},
-	} {
-		if got := touches(&networkingv1.IPBlock{CIDR: test.cidr, Except: test.except}, metadataService); got != test.want {
-			t.Errorf("%s except %v: %v", test.cidr, test.except, got)
-		}
-	}
-}
-
 // Where files show no plugin, the add-on that AWS shows decides.
 func TestAddonBesideManifests(t *testing.T) {
 	for _, test := range []struct {

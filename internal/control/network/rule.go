@@ -5,49 +5,9 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 func itoa[T ~int | ~int32](n T) string { return strconv.Itoa(int(n)) }
-
-// protocol returns the protocol of a port: TCP unless it says otherwise.
-func protocol(p *corev1.Protocol) corev1.Protocol {
-	if p == nil || *p == "" {
-		return corev1.ProtocolTCP
-	}
-	return *p
-}
-
-// span returns the numbers that a port of a policy allows; ok is false for a
-// named port. A port without a number is every port of its protocol.
-func span(p networkingv1.NetworkPolicyPort) (from, to int32, ok bool) {
-	switch {
-	case p.Port == nil:
-		return 0, 65535, true
-	case p.Port.Type == intstr.String:
-		return 0, 0, false
-	case p.EndPort != nil && *p.EndPort >= p.Port.IntVal:
-		return p.Port.IntVal, *p.EndPort, true
-	}
-	return p.Port.IntVal, p.Port.IntVal, true
-}
-
-// allowsTCP reports whether ports let TCP through at a number. To an address
-// that is no pod a named port means nothing.
-func allowsTCP(ports []networkingv1.NetworkPolicyPort, number int32) bool {
-	if len(ports) == 0 {
-		return true
-	}
-	for _, p := range ports {
-		from, to, ok := span(p)
-		// Port 0 is one that is not known: what allows any may allow it.
-		if ok && protocol(p.Protocol) == corev1.ProtocolTCP && (number == 0 || from <= number && number <= to) {
-			return true
-		}
-	}
-	return false
-}
 
 // containers returns the containers that run side by side: native sidecars are
 // init containers that restart always.
@@ -104,22 +64,6 @@ func prefixes(cidrs ...string) []netip.Prefix {
 func within(p netip.Prefix, networks []netip.Prefix) bool {
 	for _, n := range networks {
 		if n.Bits() <= p.Bits() && n.Contains(p.Addr()) {
-			return true
-		}
-	}
-	return false
-}
-
-// touches reports whether a block lets anything of the networks through: it
-// overlaps one of them, and no exception holds the whole of it.
-func touches(b *networkingv1.IPBlock, networks []netip.Prefix) bool {
-	block, ok := prefix(b.CIDR)
-	if !ok {
-		return false
-	}
-	except := prefixes(b.Except...)
-	for _, n := range networks {
-		if block.Overlaps(n) && !within(n, except) {
 			return true
 		}
 	}

@@ -13,12 +13,12 @@ import (
 
 var stagesSeparated = &control.Control{
 	ID:       "stages-separated",
-	Title:    "Who works in a stage before production has no power in production",
+	Title:    "Who works in a stage before production has no power in production, and its pods no way into it",
 	Severity: control.High,
 	Refs:     []control.Ref{control.CISEKS("4.5.1"), control.Project("kubernetes-rbac-good-practices")},
 	Serves:   []string{"S29", "S30"},
 	Since:    "0.1.0",
-	Check:    bindings(judgeStages, append(slices.Clone(bindingKinds), chainKinds...)...),
+	Check:    bindings(judgeStages, append(slices.Clone(bindingKinds), chainKinds...)...).And(ways()),
 }
 
 // principals are the subjects of all bindings, with the first namespace of a
