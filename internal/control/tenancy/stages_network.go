@@ -40,7 +40,7 @@ func judgeWays(s *control.Subject, n *namespace) {
 	switch {
 	case x != nil && x.Verdict == reach.Allowed:
 		at := trace.Place{Subject: x.From.Ref, Origin: x.From.Origin}
-		s.FailAt(at, "%s reaches %s of production at %s %d: %s", x.From, x.To, x.Protocol, x.Port, way(x.Explain()))
+		s.FailAt(at, "%s reaches %s of production at %s %d: %s", x.From, x.To, x.Protocol, x.Port, route(x.Explain()))
 	case x != nil:
 		l, _ := x.Explain().Decisive()
 		s.Unknownf("whether %s reaches %s of production is not decided: %s", x.From, x.To, l.Why)
@@ -49,8 +49,8 @@ func judgeWays(s *control.Subject, n *namespace) {
 	}
 }
 
-// way writes what lets a connection through, layer by layer.
-func way(a *reach.Answer) string {
+// route writes what lets a connection through, layer by layer.
+func route(a *reach.Answer) string {
 	var whys []string
 	for _, l := range a.Layers {
 		if l.Kind == reach.EgressPolicies || l.Kind == reach.IngressPolicies || len(l.Rules) > 0 {
