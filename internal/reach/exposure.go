@@ -166,6 +166,7 @@ type exposer struct {
 	// receiver, that of the endpoint at hand.
 	silent   []bool
 	receiver *namespace
+	heard    [][]uint64 // by sender, the namespaces that its policies let it send to; nil where none limit it
 
 	transport portsID
 	// blind is true if policies, namespaces or workloads are missing: who reaches
@@ -274,6 +275,38 @@ func (x *exposer) classify() {
 	x.end = runsOf(group)
 }
 
+// hear finds to which namespaces each sender may send anything: once for each
+// filter, and not for each namespace again.
+func (x *exposer) hear() {
+	heard := map[*filter][]uint64{}
+	x.heard = make([][]uint64, len(x.senders))
+	for i, s := range x.senders {
+		if s.egress == nil {
+			continue
+		}
+		bits, ok := heard[s.egress]
+		if !ok {
+			bits = make([]uint64, (len(x.namespaces)+63)/64)
+			for _, seg := range s.egress.segments {
+				if seg.open == noPorts {
+					continue
+				}
+				at, _ := slices.BinarySearchFunc(x.namespaces, seg.lo, func(ns *namespace, lo uint32) int {
+					if ns.span.hi <= lo {
+						return -1
+					}
+					return 1
+				})
+				for ; at < len(x.namespaces) && x.namespaces[at].span.lo < seg.hi; at++ {
+					bits[at/64] |= 1 << (at % 64)
+				}
+			}
+			heard[s.egress] = bits
+		}
+		x.heard[i] = bits
+	}
+}
+
 // listen finds who is silent to a namespace.
 func (x *exposer) listen(ns *namespace) {
 	if x.receiver == ns && x.silent != nil {
@@ -284,17 +317,12 @@ func (x *exposer) listen(ns *namespace) {
 	if ns == nil {
 		return
 	}
-	said := map[*filter]bool{}
-	for i, s := range x.senders {
-		if s.egress == nil {
-			continue
-		}
-		mute, ok := said[s.egress]
-		if !ok {
-			mute = !s.egress.opens(ns.span)
-			said[s.egress] = mute
-		}
-		x.silent[i] = mute
+	if x.heard == nil {
+		x.hear()
+	}
+	at, _ := slices.BinarySearchFunc(x.namespaces, ns.name, func(o *namespace, name string) int { return cmp.Compare(o.name, name) })
+	for i, bits := range x.heard {
+		x.silent[i] = bits != nil && bits[at/64]&(1<<(at%64)) == 0
 	}
 }
 

@@ -180,6 +180,13 @@ func (n *Network) addPods() {
 		ns.span.hi = uint32(len(n.points))
 	}
 	n.pods = uint32(len(n.points))
+	at := uint32(0)
+	for _, ns := range n.namespaces {
+		if ns.span.hi == 0 {
+			ns.span = span{at, at} // nothing runs there: empty, and in its order
+		}
+		at = ns.span.hi
+	}
 	n.labelled = map[[2]string][]uint32{}
 	for i, p := range n.points {
 		for k, v := range p.labels {

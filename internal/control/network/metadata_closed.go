@@ -108,7 +108,8 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 	f := fabricOf(s.Graph())
 	asking := trace.Derive(s.Graph(), newAsking)
 	var open []string
-	how, gap := "", ""
+	how, doubt := "", (func() string)(nil) // explained once, however many pods there are
+	to := metadataOf(s.Graph())
 	for _, p := range ns.application() {
 		if p.host {
 			s.FailAt(p.place("spec.hostNetwork"), "it is in the network of the node and gets the node's credentials, whatever the hop limit")
@@ -123,21 +124,21 @@ func judgeMetadata(s *control.Subject, ns *namespace) {
 		case x.Verdict == reach.Allowed && m.kept == trace.No:
 			open = append(open, p.workload.Name)
 			if how == "" {
-				how = chain(f.reach.Ask(x.Endpoint, metadataOf(f.reach), x.Protocol, x.Port))
+				how = chain(f.reach.Ask(x.Endpoint, to, x.Protocol, x.Port))
 			}
 		case m.kept == trace.No:
-			gap = undecided(f.reach, x, metadataOf(f.reach))
+			doubt = func() string { return undecided(f.reach, x, to) }
 		case x.Verdict == reach.Allowed:
-			gap = m.why + ", and " + chain(f.reach.Ask(x.Endpoint, metadataOf(f.reach), x.Protocol, x.Port))
+			doubt = func() string { return m.why + ", and " + chain(f.reach.Ask(x.Endpoint, to, x.Protocol, x.Port)) }
 		default:
-			gap = m.why + ", and " + undecided(f.reach, x, metadataOf(f.reach))
+			doubt = func() string { return m.why + ", and " + undecided(f.reach, x, to) }
 		}
 	}
 	if len(open) > 0 {
 		s.Failf("", "nodes answer pods at 169.254.169.254, and nothing keeps %s from asking for the node's credentials: %s", list(open), how)
 	}
-	if gap != "" {
-		s.Unknownf("%s", gap)
+	if doubt != nil {
+		s.Unknownf("%s", doubt())
 	}
 }
 
@@ -147,7 +148,7 @@ type asking map[*estate.Workload]reach.Source
 func newAsking(g *trace.Graph) asking {
 	n := reach.Of(g)
 	out := asking{}
-	for x := range n.Reaching(metadataOf(n), reach.PortsOf(reach.TCP, metadataPort, metadataPort)) {
+	for x := range n.Reaching(metadataOf(g), reach.PortsOf(reach.TCP, metadataPort, metadataPort)) {
 		out[x.Workload] = x
 	}
 	return out
@@ -155,7 +156,10 @@ func newAsking(g *trace.Graph) asking {
 
 // metadataOf returns the endpoint of the metadata service, which every network
 // has.
-func metadataOf(n *reach.Network) *reach.Endpoint {
-	all := n.Endpoints()
-	return all[slices.IndexFunc(all, func(e *reach.Endpoint) bool { return e.Kind == reach.MetadataEndpoint })]
+func metadataOf(g *trace.Graph) *reach.Endpoint {
+	type service struct{ *reach.Endpoint }
+	return trace.Derive(g, func(g *trace.Graph) service {
+		all := reach.Of(g).Endpoints()
+		return service{all[slices.IndexFunc(all, func(e *reach.Endpoint) bool { return e.Kind == reach.MetadataEndpoint })]}
+	}).Endpoint
 }
