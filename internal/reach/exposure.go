@@ -326,23 +326,6 @@ func (x *exposer) listen(ns *namespace) {
 	}
 }
 
-// opens reports whether anything may get through to or from some point of a
-// span.
-func (f *filter) opens(sp span) bool {
-	i, _ := slices.BinarySearchFunc(f.segments, sp.lo, func(s segment, p uint32) int {
-		if s.hi <= p {
-			return -1
-		}
-		return 1
-	})
-	for ; i < len(f.segments) && f.segments[i].lo < sp.hi; i++ {
-		if f.segments[i].open != noPorts {
-			return true
-		}
-	}
-	return false
-}
-
 // candidates returns who gets through the policies of a pod, at most: those
 // that are no pods first, for the internet is the widest answer.
 func (x *exposer) candidates(in *filter) []candidate {
