@@ -24,6 +24,8 @@ var (
 	guard    = Command{"guard", "reads logs and blocks who attacks", false}
 	probe    = Command{"probe", "proves it from inside of the cluster", false}
 	scan     = Command{"scan", "looks for vulnerabilities of images without a registry", false}
+	reaches  = Command{"reach", "computes who reaches whom, and which rule decides", true}
+	closes   = Command{"reach suggest", "writes the policies that what is needed leaves", true}
 	whoCan   = Command{"who-can", "says who can do what, from the AWS principal down and with escalation", true}
 	suggest  = Command{"who-can suggest", "writes the policy of what is used", true}
 )
@@ -43,11 +45,11 @@ var Requirements = []Requirement{
 	{"S11", "RDS storage encrypted at creation", []Command{create}},
 	{"S12", "persistent volumes encrypted: a new default StorageClass with encryption", []Command{create, fix}},
 	{"S13", "the old default StorageClass removed", []Command{create, fix}},
-	{"S14", "network policies restrict ingress and egress of pods; Calico (or what enforces them) installed", []Command{create, fix, probe}},
-	{"S15", "only the application's port in (8080 in the example)", []Command{create, fix, probe}},
-	{"S16", "out only to DNS and the database ports of the own private network", []Command{create, fix, probe}},
-	{"S17", "no pod reaches a database that belongs to another pod of the cluster", []Command{create, probe}},
-	{"S18", "access of pods to RDS instances restricted like security groups do: database subnets of /28 in at least two zones, or security groups for pods", []Command{create}},
+	{"S14", "network policies restrict ingress and egress of pods; Calico (or what enforces them) installed", []Command{create, fix, reaches, closes, probe}},
+	{"S15", "only the application's port in (8080 in the example)", []Command{create, fix, closes, probe}},
+	{"S16", "out only to DNS and the database ports of the own private network", []Command{create, fix, closes, probe}},
+	{"S17", "no pod reaches a database that belongs to another pod of the cluster", []Command{create, reaches, probe}},
+	{"S18", "access of pods to RDS instances restricted like security groups do: database subnets of /28 in at least two zones, or security groups for pods", []Command{create, reaches, closes}},
 	{"S19", "pod security settings against taking over the node's resources", []Command{create, fix, probe}},
 	{"S20", "WAF, on an ALB", []Command{create, fix, probe}},
 	{"S21", "with a predefined rule set from the marketplace (F5's, for example) in an ACL", []Command{create}},
