@@ -274,7 +274,7 @@ func (t *reachText) reply(r *reach.Reply) {
 		for _, l := range a.Layers {
 			t.layer(&l)
 		}
-		if a.Encryption != trace.Unknown || a.EncryptionWhy != "" {
+		if a.Verdict != reach.Denied && (a.Encryption != trace.Unknown || a.EncryptionWhy != "") {
 			t.row([]span{{"    ", regular}}, []span{{"      ", regular}}, "encryption: "+a.Encryption.String()+suffix(t.safe(a.EncryptionWhy)), dim, nil)
 		}
 		for _, note := range a.Notes {
