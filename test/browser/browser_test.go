@@ -6,6 +6,7 @@ package browser_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,7 +73,7 @@ func TestMain(m *testing.M) {
 
 // open shows the report in a tab of its own and fails the test at its end if
 // the page complained or asked the network for anything.
-func open(t *testing.T, r *report.Report, width, height int64) *tab {
+func open(t *testing.T, r interface{ WriteHTML(io.Writer) error }, width, height int64) *tab {
 	t.Helper()
 	if browser == nil {
 		const missing = "no chromium in PATH: make rigs installs it"
