@@ -5,7 +5,7 @@ import "github.com/eksafe/eksafe/internal/control"
 // The twins of the family for the API server.
 
 var egressLeastAdmission = ofPolicies(
-	"of networks only the internet and large parts of it are refused, as what stands in another, and whether it is a declared dependency, is not seen; "+
+	"of networks only the internet and large parts of it are refused, as what stands in another, and whether it or the pods of another namespace are a dependency, is not seen; "+
 		"a policy is refused although it selects no pod; and policies of Calico are not seen",
 	control.AdmissionValidation{
 		Expression: "!('Egress' in variables.types) || object.spec.?egress.orValue([]).all(r, size(r.?to.orValue([])) > 0)",
