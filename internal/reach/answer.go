@@ -200,6 +200,7 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 	n.mesh.settle(a)
 	a.Encryption, a.EncryptionWhy = n.mesh.encryption(from, to, a.Protocol, a.Port)
 	if a.Verdict == Denied {
+		note(n.nodePorts(to))
 		a.Change = n.change(a, from, to)
 	}
 }
