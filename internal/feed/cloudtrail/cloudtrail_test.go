@@ -3,7 +3,9 @@ package cloudtrail
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,7 +104,10 @@ func FuzzRead(f *testing.F) {
 func TestCorpus(t *testing.T) {
 	root := os.Getenv("EKSAFE_CORPUS")
 	if root == "" {
-		t.Skip("set EKSAFE_CORPUS to the folder of test corpora")
+		root = filepath.Join("..", "..", "..", "..", "shared", "data")
+	}
+	if _, err := os.Stat(filepath.Join(root, "guard")); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the corpus is not there; set EKSAFE_CORPUS to the folder that holds it")
 	}
 	files, err := filepath.Glob(filepath.Join(root, "guard", "cloudtrail-invictus", "*.json"))
 	if err != nil || len(files) == 0 {

@@ -2,6 +2,8 @@ package kubeaudit
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +59,10 @@ func FuzzRead(f *testing.F) {
 func TestCorpus(t *testing.T) {
 	root := os.Getenv("EKSAFE_CORPUS")
 	if root == "" {
-		t.Skip("set EKSAFE_CORPUS to the folder of test corpora")
+		root = filepath.Join("..", "..", "..", "..", "shared", "data")
+	}
+	if _, err := os.Stat(filepath.Join(root, "guard")); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the corpus is not there; set EKSAFE_CORPUS to the folder that holds it")
 	}
 	files, err := filepath.Glob(filepath.Join(root, "guard", "hub-tests-mit", "k8s-audit-*", "*.log"))
 	if err != nil || len(files) == 0 {
