@@ -16,6 +16,12 @@ import (
 	"github.com/eksafe/eksafe/internal/trace"
 )
 
+type (
+	networkingPolicy = networkingv1.NetworkPolicy
+	networkingPeer   = networkingv1.NetworkPolicyPeer
+	networkingPort   = networkingv1.NetworkPolicyPort
+)
+
 // A Direction of traffic, seen from the pod.
 type Direction int
 

@@ -322,3 +322,5 @@ func (t *portTable) combine(op portOperation, a, b portsID) portsID {
 	t.made[op][pair] = id
 	return id
 }
+
+func itoa[T ~int | ~int32 | ~uint32 | ~uint16](n T) string { return strconv.Itoa(int(n)) }

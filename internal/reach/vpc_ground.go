@@ -191,7 +191,7 @@ func (w *ground) addNodes(e *estate.Estate) {
 		}
 	}
 	for _, n := range estate.Nodegroups.In(e) {
-		groups, ok := templateGroups(e, n)
+		groups, ok := n.TemplateSecurityGroups(e)
 		s := station{known: true}
 		switch {
 		case !ok:
@@ -237,34 +237,6 @@ func sortedIDs(ids []string) []string {
 	out := slices.Clone(ids)
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// templateGroups returns the security groups that the launch template of a node
-// group sets: none for the template that EKS makes.
-func templateGroups(e *estate.Estate, n *estate.Nodegroup) ([]string, bool) {
-	ref, known := n.LaunchTemplate.Get()
-	if !known {
-		return nil, false
-	}
-	if ref == (estate.LaunchTemplateReference{}) {
-		return nil, true
-	}
-	for _, t := range estate.LaunchTemplates.In(e) {
-		if launches(ref, t) {
-			return t.LaunchTemplateData.SecurityGroupIds, true
-		}
-	}
-	return nil, false
-}
-
-// launches reports whether a reference names a version of a template.
-func launches(ref estate.LaunchTemplateReference, t *estate.LaunchTemplate) bool {
-	if ref.Id != "" && t.LaunchTemplateId != ref.Id && t.Arn != ref.Id || ref.Id == "" && t.LaunchTemplateName != ref.Name {
-		return false
-	}
-	// A template of CloudFormation has one version, which has no number yet.
-	return t.VersionNumber == "" || t.VersionNumber == ref.Version || ref.Version == "$Latest" && t.LatestVersion ||
-		(ref.Version == "$Default" || ref.Version == "") && t.DefaultVersion
 }
 
 // addPolicies compiles the SecurityGroupPolicies. One without a selector

@@ -79,21 +79,11 @@ func templateMetadata(e *estate.Estate, n *estate.Nodegroup) estate.MetadataOpti
 		return estate.MetadataOptions{HttpTokens: estate.Known("required"), HttpPutResponseHopLimit: estate.Known(1)}
 	}
 	for _, t := range estate.LaunchTemplates.In(e) {
-		if ref != (estate.LaunchTemplateReference{}) && names(ref, t) {
+		if ref != (estate.LaunchTemplateReference{}) && ref.Names(t) {
 			return t.LaunchTemplateData.MetadataOptions
 		}
 	}
 	return estate.MetadataOptions{}
-}
-
-// names reports whether a reference names the version of a launch template.
-func names(ref estate.LaunchTemplateReference, t *estate.LaunchTemplate) bool {
-	if ref.Id != "" && t.LaunchTemplateId != ref.Id && t.Arn != ref.Id || ref.Id == "" && t.LaunchTemplateName != ref.Name {
-		return false
-	}
-	// A template of CloudFormation has one version, which has no number yet.
-	return t.VersionNumber == "" || t.VersionNumber == ref.Version || ref.Version == "$Latest" && t.LatestVersion ||
-		(ref.Version == "$Default" || ref.Version == "") && t.DefaultVersion
 }
 
 func judgeMetadata(s *control.Subject, ns *namespace) {

@@ -81,7 +81,7 @@ func (w *ground) nodes(e *estate.Estate) {
 	}
 	for _, n := range estate.Nodegroups.In(e) {
 		w.nodeSubnets = append(w.nodeSubnets, n.Subnets...)
-		groups, ok := templateGroups(e, n)
+		groups, ok := n.TemplateSecurityGroups(e)
 		switch {
 		case !ok:
 			w.unknown("the launch template of node group " + n.NodegroupName + " is not known")
@@ -110,24 +110,6 @@ func (w *ground) nodes(e *estate.Estate) {
 	slices.Sort(w.nodeGroups)
 	slices.Sort(w.nodeSubnets)
 	w.nodeGroups, w.nodeSubnets = slices.Compact(w.nodeGroups), slices.Compact(w.nodeSubnets)
-}
-
-// templateGroups returns the security groups that the launch template of a node
-// group sets: none for the template that EKS makes.
-func templateGroups(e *estate.Estate, n *estate.Nodegroup) ([]string, bool) {
-	ref, known := n.LaunchTemplate.Get()
-	if !known {
-		return nil, false
-	}
-	if ref == (estate.LaunchTemplateReference{}) {
-		return nil, true
-	}
-	for _, t := range estate.LaunchTemplates.In(e) {
-		if names(ref, t) {
-			return t.LaunchTemplateData.SecurityGroupIds, true
-		}
-	}
-	return nil, false
 }
 
 // same reports whether two IDs name one security group: a template knows the
