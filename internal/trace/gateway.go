@@ -301,14 +301,20 @@ func (g *Graph) gatewayTarget(r gatewayRoute, n name, b gatewayv1.BackendObjectR
 			continue
 		}
 		protocol, field := c.Object.Spec.DefaultConfiguration.Protocol, "spec.defaultConfiguration.protocol"
+		kind := c.Object.Spec.DefaultConfiguration.TargetType
 		for i, rc := range c.Object.Spec.RouteConfigurations {
 			id := rc.RouteIdentifier
-			if rc.TargetGroupProps.Protocol != "" && (id.RouteName == "" || id.RouteName == r.name.name) &&
-				(id.RouteNamespace == "" || id.RouteNamespace == r.name.namespace) && (id.RouteKind == "" || id.RouteKind == r.kind) {
+			if (id.RouteName != "" && id.RouteName != r.name.name) || (id.RouteNamespace != "" && id.RouteNamespace != r.name.namespace) ||
+				(id.RouteKind != "" && id.RouteKind != r.kind) {
+				continue
+			}
+			kind = cmp.Or(rc.TargetGroupProps.TargetType, kind)
+			if rc.TargetGroupProps.Protocol != "" {
 				protocol, field = rc.TargetGroupProps.Protocol, "spec.routeConfigurations["+itoa(i)+"].targetGroupProps.protocol"
 				break
 			}
 		}
+		t.Type = targetType(kind)
 		t.At = placeOf(estate.TargetGroupConfigurations, c, field)
 		if protocol != "" {
 			t.Protocol = estate.Known(strings.ToUpper(protocol))

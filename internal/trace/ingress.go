@@ -474,8 +474,20 @@ func (g *Graph) predictTarget(m member, svc string, port intstr.IntOrString) *Ta
 	if v := t.Protocol.Or(""); v != "HTTP" && v != "HTTPS" {
 		t.Protocol = estate.Optional[string]{}
 	}
+	if v, _, set := m.setting(m.spec().TargetType, "spec.targetType", "target-type"); set {
+		t.Type = targetType(v)
+	}
 	g.backend(t, s, port)
 	return t
+}
+
+// targetType reads the type of a target as the controller does. What it takes
+// without one is a flag of its own.
+func targetType(text string) estate.Optional[string] {
+	if text == "instance" || text == "ip" {
+		return estate.Known(text)
+	}
+	return estate.Optional[string]{}
 }
 
 // backend fills in the Service, the port and the workloads of a target.
@@ -484,6 +496,9 @@ func (g *Graph) backend(t *Target, s *service, port intstr.IntOrString) {
 		return
 	}
 	t.Service = s
+	if t.Type.IsZero() && !OpensNodePorts(&s.Object.Spec) {
+		t.Type = estate.Known("ip") // no port of a node leads to it
+	}
 	sp, ok := servicePort(s, port)
 	if !ok && len(s.Object.Spec.Ports) == 1 && port.Type == intstr.Int && port.IntVal == 0 {
 		sp, ok = s.Object.Spec.Ports[0], true
@@ -500,7 +515,7 @@ func (g *Graph) backend(t *Target, s *service, port intstr.IntOrString) {
 func (g *Graph) groupTarget(arn string, at Place) *Target {
 	t := &Target{At: at}
 	if tg := g.targetGroups[arn]; tg != nil {
-		t.Group, t.Protocol = tg, tg.Protocol
+		t.Group, t.Protocol, t.Type = tg, tg.Protocol, targetType(tg.TargetType.Or(""))
 		t.At = placeOf(estate.TargetGroups, tg, "protocol")
 		g.boundService(t)
 	}

@@ -263,7 +263,7 @@ func (g *Graph) realTarget(arn string, at Place, predicted []*Listener) *Target 
 	if tg == nil {
 		return &Target{At: at}
 	}
-	t := &Target{Group: tg, Protocol: tg.Protocol, At: placeOf(estate.TargetGroups, tg, "protocol")}
+	t := &Target{Group: tg, Protocol: tg.Protocol, Type: targetType(tg.TargetType.Or("")), At: placeOf(estate.TargetGroups, tg, "protocol")}
 	g.boundService(t)
 	wish := wishFor(t, predicted)
 	if wish == nil {
@@ -274,6 +274,9 @@ func (g *Graph) realTarget(arn string, at Place, predicted []*Listener) *Target 
 	}
 	if t.PodPort == 0 {
 		t.PodPort = wish.PodPort
+	}
+	if t.Type.IsZero() {
+		t.Type = wish.Type
 	}
 	if wish.Protocol == t.Protocol {
 		t.At = wish.At
@@ -319,6 +322,9 @@ func (g *Graph) boundService(t *Target) {
 			port = intstr.FromInt32(int32(p))
 		case float64:
 			port = intstr.FromInt32(int32(p))
+		}
+		if t.Type.IsZero() {
+			t.Type = targetType(b.Object.Spec.TargetType)
 		}
 		if s != nil {
 			g.backend(t, s, port)

@@ -76,6 +76,14 @@ func (g *Graph) predictServiceLB(s *service) *LoadBalancer {
 			l.SSLPolicy, l.SSLPolicyAt = estate.Known(ann("ssl-negotiation-policy")), at("ssl-negotiation-policy")
 		}
 		t := &Target{At: at("backend-protocol"), Protocol: estate.Known(targetProtocol(lb.Type, p.Protocol, backend))}
+		switch {
+		case typ == "nlb-ip":
+			t.Type = estate.Known("ip")
+		case !controller:
+			t.Type = estate.Known("instance") // Kubernetes' own provider knows no other
+		default:
+			t.Type = targetType(ann("nlb-target-type"))
+		}
 		g.backend(t, s, intstr.FromInt32(p.Port))
 		l.Rules = []*Rule{{Default: true, Action: "forward", At: l.At, Targets: []*Target{t}}}
 		lb.Listeners = append(lb.Listeners, l)

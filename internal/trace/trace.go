@@ -263,7 +263,10 @@ type Target struct {
 	// TLS UDP GENEVE; unknown where nothing tells.
 	Protocol estate.Optional[string]
 	At       Place
-	Group    *estate.TargetGroup // nil unless read
+	// Type is "instance" if the load balancer leads to ports of nodes, "ip" if it
+	// leads to the pods themselves.
+	Type  estate.Optional[string]
+	Group *estate.TargetGroup // nil unless read
 	// Service and Port are the backend; nil for targets outside the cluster.
 	Service *estate.Resource[corev1.Service]
 	// PodPort is the port of the pods, 0 when it differs or is not known.

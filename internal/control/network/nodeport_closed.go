@@ -26,19 +26,9 @@ var nodeportClosed = &control.Control{
 		Helped(estate.VPCs.Kind),
 }
 
-// The range from which Kubernetes takes node ports unless it is told another;
-// EKS does not tell.
-const (
-	firstNodePort = 30000
-	lastNodePort  = 32767
-)
-
 func judgeNodePorts(s *control.Subject, r *estate.Resource[corev1.Service]) {
 	spec := &r.Object.Spec
-	// Ports that are named by number are opened all the same.
-	allocates := spec.AllocateLoadBalancerNodePorts == nil || *spec.AllocateLoadBalancerNodePorts
-	opens := func(p corev1.ServicePort) bool { return allocates || p.NodePort != 0 }
-	if spec.Type != corev1.ServiceTypeNodePort && spec.Type != corev1.ServiceTypeLoadBalancer || !slices.ContainsFunc(spec.Ports, opens) {
+	if !trace.OpensNodePorts(spec) {
 		s.NotApplicable()
 		return
 	}
@@ -49,15 +39,12 @@ func judgeNodePorts(s *control.Subject, r *estate.Resource[corev1.Service]) {
 	}
 	open, gap := w.openPorts()
 	for i, p := range spec.Ports {
-		if !opens(p) {
+		first, last, opens := trace.NodePort(spec, &p)
+		if !opens {
 			continue
 		}
-		from, to := int(p.NodePort), int(p.NodePort)
-		if p.NodePort == 0 {
-			from, to = firstNodePort, lastNodePort
-		}
 		for _, o := range open {
-			if !o.opens(p.Protocol, from, to) {
+			if !o.opens(p.Protocol, int(first), int(last)) {
 				continue
 			}
 			if exposed == trace.Yes {
