@@ -291,6 +291,32 @@ func (t *portTable) or(a, b portsID) portsID {
 	return t.combine(either, min(a, b), max(a, b))
 }
 
+// fewSets is up to how many sets are joined one by one. Of thousands that would
+// make as many sets, each larger than the one before.
+const fewSets = 4
+
+// union joins sets.
+func (t *portTable) union(ids []portsID) portsID {
+	if len(ids) <= fewSets {
+		out := noPorts
+		for _, id := range ids {
+			out = t.or(out, id)
+		}
+		return out
+	}
+	var out Ports
+	for _, id := range ids {
+		ports := t.of(id)
+		for i := range ports {
+			out[i] = append(out[i], ports[i]...)
+		}
+	}
+	for i := range out {
+		out[i] = mergeRanges(out[i])
+	}
+	return t.id(out)
+}
+
 func (t *portTable) minus(a, b portsID) portsID {
 	switch {
 	case a == noPorts || b == allPorts || a == b:
