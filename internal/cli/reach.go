@@ -49,7 +49,7 @@ it explains one pair, rule by rule; with one it lists. --expect holds the estate
 to a file of expectations.
 
 A reference is NAMESPACE/NAME of a workload, service/NAMESPACE/NAME, NAMESPACE/*,
-the name or ARN of a database, internet, imds, an address or a CIDR.
+the name or ARN of a database, internet, imds, nodes, an address or a CIDR.
 
 Exit code: 0 answered, whatever the answer; 1 an expectation does not hold;
 2 it could not be done.`,
@@ -205,6 +205,8 @@ func grouping(g *trace.Graph, by string) reach.Grouping {
 		switch {
 		case e.Kind == reach.NetworkEndpoint && e.Name == reach.OtherAddresses:
 			return "" // loopback, multicast: nobody asks
+		case e.Kind == reach.NodesEndpoint:
+			return "" // asked about by name: what may send anywhere reaches them
 		case e.Workload == nil || by == "workload":
 			return e.Name
 		case by == "namespace":

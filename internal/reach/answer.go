@@ -44,6 +44,10 @@ type Answer struct {
 	// Source and Destination are the ends of the connection that decided: a
 	// pod with its address, an address.
 	Source, Destination string
+	// Through is the port of nodes by which the connection gets to the pod, "" if
+	// it goes there itself.
+	Through string
+	outer   uint16 // the one that is explained
 	// Layers are what the connection meets, in order; all must allow. Behind
 	// one that denies there may be more.
 	Layers []Layer
@@ -75,6 +79,7 @@ type LayerKind string
 // The layers, in the order in which a connection meets them.
 const (
 	EgressPolicies    LayerKind = "egress policies"
+	NodePorts         LayerKind = "node port"
 	SecurityGroups    LayerKind = "security groups"
 	NetworkACLs       LayerKind = "network ACLs"
 	Routes            LayerKind = "routes"
@@ -181,6 +186,11 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 			note(r.Name + " was left out, because the API server would reject it: " + r.Says)
 		}
 	}
+	if e := n.entranceOf(a, from, to); e != nil {
+		note(n.explainEntrance(a, e, from, to)...)
+		a.Encryption, a.EncryptionWhy = n.mesh.encryption(e.nodes, to, a.Protocol, a.Port)
+		return
+	}
 	if from < n.pods {
 		l, notes := n.mesh.carriedLayer(from, to, a, func(a *Answer) (Layer, []string) { return n.explainPolicies(Egress, from, to, a) })
 		a.Layers = append(a.Layers, l)
@@ -200,7 +210,7 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 	n.mesh.settle(a)
 	a.Encryption, a.EncryptionWhy = n.mesh.encryption(from, to, a.Protocol, a.Port)
 	if a.Verdict == Denied {
-		note(n.nodePorts(to))
+		note(n.closedEntrance(a, from, to))
 		a.Change = n.change(a, from, to)
 	}
 }
@@ -244,23 +254,27 @@ func (n *Network) explainPolicies(d Direction, pod, peer uint32, a *Answer) (l L
 	case f == nil:
 		l.Why = fmt.Sprintf("no policy limits the %s of %s", d, p.endpoint.Name)
 		return l, nil
+	case d == Ingress && n.nodes.has(peer):
+		l.Why = "it comes with the address of a node, and a node always reaches its own pods"
+		return l, []string{"policies do not keep a node from its own pods, nor do they see whose connection it leads on"}
 	case d == Ingress && n.hosts.has(peer):
 		l.Why = n.points[peer].endpoint.Name + " is in the network of its node, and a node always reaches its own pods"
 		return l, []string{"a policy never keeps a node from its own pods, and " + n.points[peer].endpoint.Name + " may be on the same node"}
 	}
+	return l, n.explainFilter(&l, d, pod, peer, a)
+}
+
+// explainFilter says what the policies of a pod say of a peer that none is bound
+// to let in.
+func (n *Network) explainFilter(l *Layer, d Direction, pod, peer uint32, a *Answer) (notes []string) {
+	f := n.filters[d][pod]
 	sure, open := f.at(peer)
-	switch {
-	case n.has(sure, a.Protocol, a.Port):
-	case n.has(open, a.Protocol, a.Port):
-		l.Verdict = Unknown
-	default:
-		l.Verdict = Denied
+	l.Verdict = n.verdictOf(sure, open, a.Protocol, a.Port)
+	notes = n.cite(l, f, peer, a)
+	if idle := n.idle(d, pod); idle != nil {
+		notes = append(notes, "nothing enforces "+idle.name+" on "+l.Of+": "+n.enforcer.holds[pod].says(idle.api()))
 	}
-	notes = n.cite(&l, f, peer, a)
-	if idle != nil {
-		notes = append(notes, "nothing enforces "+idle.name+" on "+p.endpoint.Name+": "+n.enforcer.holds[pod].says(idle.api()))
-	}
-	return l, append(notes, n.enforcer.notes(p)...)
+	return append(notes, n.enforcer.notes(n.points[pod])...)
 }
 
 // idle returns the first policy that would limit a pod if anything enforced it.

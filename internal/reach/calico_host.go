@@ -3,6 +3,8 @@ package reach
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/trace"
 )
@@ -20,7 +22,8 @@ type hostGuard struct {
 // itself.
 const defaultAllow = "projectcalico-default-allow"
 
-// guardHosts finds the pods whose nodes are guarded.
+// guardHosts finds the pods whose nodes are guarded, and says so of the nodes if
+// all of them are.
 func (c *calico) guardHosts() {
 	for _, d := range []Direction{Ingress, Egress} {
 		g := &c.guards[d]
@@ -40,6 +43,10 @@ func (c *calico) guardHosts() {
 			if c.enforcer.holds[p].state[calicoAPI] != trace.No && !slices.ContainsFunc(nodesOf(c.points[p]), bare) {
 				guarded = append(guarded, p)
 			}
+		}
+		bare := func(r *estate.Resource[corev1.Node]) bool { return !hosts[r.Object.Name] }
+		if !slices.ContainsFunc(estate.Nodes.In(c.graph.Estate), bare) {
+			guarded = slices.AppendSeq(guarded, c.nodes.points())
 		}
 		g.points = setOf(guarded)
 	}

@@ -226,7 +226,7 @@ func (c *calico) others() []entity {
 	for _, r := range estate.CalicoHostEndpoints.In(e) {
 		// What stands at the addresses of a node is also its pods in its network.
 		points := c.nets(r.Object.Spec.ExpectedIPs)
-		points.may = union(points.may, c.hosts)
+		points.may = union(points.may, c.hosts, c.nodes)
 		c.entities = append(c.entities, entity{name: r.Object.Name, labels: r.Object.Labels, points: points, host: &r.Object})
 	}
 	return c.entities

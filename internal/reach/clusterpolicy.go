@@ -266,7 +266,7 @@ func (n *Network) adminPeer(p estate.ClusterPolicyPeer) (out peers, ok bool) {
 	case p.Pods != nil:
 		return n.selectAcross(&p.Pods.NamespaceSelector, &p.Pods.PodSelector), true
 	case p.Nodes != nil:
-		return n.nodes(p.Nodes), true
+		return n.nodePeers(p.Nodes), true
 	case len(p.Networks) > 0:
 		var sures, mays []set
 		for _, cidr := range p.Networks {
@@ -280,10 +280,10 @@ func (n *Network) adminPeer(p estate.ClusterPolicyPeer) (out peers, ok bool) {
 	return peers{}, false
 }
 
-// nodes returns what stands at the addresses of nodes: pods in the network of
+// nodePeers returns what stands at the addresses of nodes: pods in the network of
 // their node, of which it is not known which node that is, and no other pods.
 // Where the estate knows no nodes, any private address may be one's.
-func (n *Network) nodes(selector *metav1.LabelSelector) peers {
+func (n *Network) nodePeers(selector *metav1.LabelSelector) peers {
 	s, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
 		return peers{}
@@ -303,11 +303,11 @@ func (n *Network) nodes(selector *metav1.LabelSelector) peers {
 			}
 		}
 	}
-	out.sure, out.may = out.sure.minus(n.floating), union(out.may.minus(n.floating), n.hosts)
+	out.sure, out.may = out.sure.minus(n.floating), union(out.may.minus(n.floating), n.hosts, n.nodes)
 	if s.Empty() {
-		out.sure = union(out.sure, n.hosts)
+		out.sure = union(out.sure, n.hosts, n.nodes)
 	} else {
-		out.sure = out.sure.minus(n.hosts)
+		out.sure = out.sure.minus(n.hosts).minus(n.nodes)
 	}
 	return out
 }

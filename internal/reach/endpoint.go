@@ -22,6 +22,7 @@ const (
 	MetadataEndpoint     EndpointKind = "InstanceMetadata"
 	PodIdentityEndpoint  EndpointKind = "PodIdentityAgent"
 	NodeDNSEndpoint      EndpointKind = "NodeLocalDNS"
+	NodesEndpoint        EndpointKind = "Nodes"   // the nodes themselves: their kubelets, the ports that lead on to pods
 	DomainEndpoint       EndpointKind = "Domain"  // a name in the internet that a policy names
 	NetworkEndpoint      EndpointKind = "Network" // addresses that belong to nothing above
 	InternetEndpoint     EndpointKind = "Internet"

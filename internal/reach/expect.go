@@ -206,4 +206,4 @@ func (n *Network) meant(ref string, all func(*Endpoint) bool) (found, error) {
 
 func (e *Endpoint) runs() bool { return e.Workload != nil }
 
-func (e *Endpoint) isThing() bool { return !e.isAddress() }
+func (e *Endpoint) isThing() bool { return !e.isAddress() && e.Kind != NodesEndpoint }

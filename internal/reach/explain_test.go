@@ -94,7 +94,11 @@ func TestAnswers(t *testing.T) {
 			network.explain(a, i, j)
 			for _, l := range a.Layers {
 				cited += len(l.Rules)
-				if text := oracle.cites(&l, x, y, a.Protocol, a.Port); text != "" {
+				text := oracle.cites(&l, x, y, a.Protocol, a.Port)
+				if a.Through != "" && text != "" {
+					text = oracle.citesBehind(a, &l, x, y)
+				}
+				if text != "" {
 					t.Fatalf("seed %d: %s → %s %s %d: %s: %+v\n%s", seed, x, y, a.Protocol, a.Port, text, l, dump(e))
 				}
 			}
@@ -106,13 +110,39 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// citesBehind is cites of a layer that sees a node in place of one of the ends.
+func (n *naive) citesBehind(a *Answer, l *Layer, from, to *naiveEnd) string {
+	outer := a.outer
+	node := &naiveEnd{node: true}
+	switch l.Kind {
+	case NodePorts:
+		ways := n.ways(to, a.Protocol, a.Port)
+		if len(l.Rules) != 1 || !slices.ContainsFunc(ways, func(w naiveWay) bool { return slices.Contains(w.ports, outer) }) {
+			return "a port that leads nowhere is cited"
+		}
+		return ""
+	case EgressPolicies:
+		return n.cites(l, from, node, a.Protocol, outer)
+	}
+	if l.Verdict == Allowed && len(l.Rules) == 0 {
+		return "" // a node always reaches its own pods
+	}
+	sure, open := n.asked(Ingress, to, node, to, a.Protocol, a.Port)
+	return n.citesOf(l, Ingress, to, node, to, sure, open, a.Protocol, a.Port)
+}
+
 // cites says what is wrong with what a layer cites, "" if nothing is.
 func (n *naive) cites(l *Layer, from, to *naiveEnd, protocol Protocol, port uint16) string {
 	d, pod, peer := Egress, from, to
 	if l.Kind == IngressPolicies {
 		d, pod, peer = Ingress, to, from
 	}
-	if sure, open := n.passes(d, pod, peer, to, protocol, port); (l.Verdict == Allowed) != sure || (l.Verdict == Denied) != !open {
+	sure, open := n.passes(d, pod, peer, to, protocol, port)
+	return n.citesOf(l, d, pod, peer, to, sure, open, protocol, port)
+}
+
+func (n *naive) citesOf(l *Layer, d Direction, pod, peer, to *naiveEnd, sure, open bool, protocol Protocol, port uint16) string {
+	if (l.Verdict == Allowed) != sure || (l.Verdict == Denied) != !open {
 		return "the layer's verdict is wrong"
 	}
 	if l.Verdict == Denied && len(l.Rules) == 0 {

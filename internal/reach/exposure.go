@@ -326,16 +326,17 @@ func (x *exposer) listen(ns *namespace) {
 	}
 }
 
-// candidates returns who gets through the policies of a pod, at most: those
-// that are no pods first, for the internet is the widest answer.
-func (x *exposer) candidates(in *filter) []candidate {
+// candidates returns who gets through the policies of a pod, at most, or with
+// barred set all others as well: those that are no pods first, for the internet is
+// the widest answer.
+func (x *exposer) candidates(in *filter, barred bool) []candidate {
 	segments := []segment{{0, uint32(len(x.points)), allPorts, allPorts}}
 	if in != nil {
 		segments = in.segments
 	}
-	var key []byte
+	key := []byte{boolByte(barred)}
 	for _, s := range segments {
-		if s.open != noPorts {
+		if s.open != noPorts || barred {
 			for _, v := range []uint32{s.lo, s.hi, uint32(s.sure), uint32(s.open)} {
 				key = binary.AppendUvarint(key, uint64(v))
 			}
@@ -351,7 +352,7 @@ func (x *exposer) candidates(in *filter) []candidate {
 	index := map[alike]int{}
 	var out []candidate
 	for _, s := range segments {
-		if s.open == noPorts {
+		if s.open == noPorts && !barred {
 			continue
 		}
 		for p := s.lo; p < s.hi; p = min(x.end[p], s.hi) {
@@ -468,12 +469,15 @@ func (x *exposer) expose(e *Endpoint) Exposure {
 			isolated = addOnce(isolated, in.words())
 		}
 		unsure = unsure || !x.isolates(in, to)
-		for _, c := range x.candidates(in) {
+		// Who comes by a port of the nodes is not asked what the policies of the pod
+		// say, and need not send to its namespace.
+		entered := to < x.pods && len(x.entrances[to]) > 0
+		for _, c := range x.candidates(in, entered) {
 			pods := x.senders[c.sender].namespace != nil
 			if by[wholeWorld].sure != noPorts || by[otherTenant].sure != noPorts && pods {
 				break // nothing that follows is wider
 			}
-			if x.silent[c.sender] {
+			if x.silent[c.sender] && !entered {
 				mute, unsure = true, unsure || !x.senders[c.sender].inForce
 				continue
 			}
@@ -577,9 +581,14 @@ func (f *filter) words() string {
 	return "network policies"
 }
 
-// blocks says what keeps a sender out that the policies of the receiver let in,
-// and whether that is certain to be in force.
+// blocks says what keeps a sender out, and whether that is certain to be in
+// force.
 func (x *exposer) blocks(from, to uint32) (what string, certain bool) {
+	if in := x.ingress(to); in != nil {
+		if _, open := in.at(from); x.ports.and(open, x.transport) == noPorts {
+			return in.words(), x.inForce(in, to)
+		}
+	}
 	_, aws := x.vpc.between(from, to)
 	_, mesh := x.mesh.between(from, to)
 	s := &x.senders[x.class[from]]

@@ -393,12 +393,13 @@ func asked(n *Network, declared *config.Config, to *Endpoint) []Reached {
 			}
 		}
 	}
+	entry, _ := n.graph.Exposure(to.Ref)
 	switch {
-	case internet:
+	case internet || entry == trace.Internet:
 		return []Reached{FromInternet}
 	case tenants:
 		return []Reached{FromOtherTenants}
-	case outside:
+	case outside || entry != trace.NoEntry:
 		return []Reached{Undecided}
 	case inside:
 		return []Reached{Undecided, FromOwnNamespace}

@@ -475,7 +475,7 @@ func (n *Network) sweep(rs []rectangle) []strip {
 	var active []portsID
 	all := noPorts
 	for i := 0; i < len(borders); {
-		at, ended := borders[i].at, false
+		at, ended, were := borders[i].at, false, len(active)
 		for ; i < len(borders) && borders[i].at == at; i++ {
 			if b := borders[i]; b.ends {
 				k := slices.Index(active, b.ports)
@@ -483,14 +483,12 @@ func (n *Network) sweep(rs []rectangle) []strip {
 				ended = true
 			} else {
 				active = append(active, b.ports)
-				all = n.ports.or(all, b.ports)
 			}
 		}
 		if ended {
-			all = noPorts
-			for _, ports := range active {
-				all = n.ports.or(all, ports)
-			}
+			all = n.ports.union(active)
+		} else {
+			all = n.ports.or(all, n.ports.union(active[were:]))
 		}
 		if len(active) > 0 {
 			out = append(out, strip{at, borders[i].at, all})
@@ -550,11 +548,11 @@ func (f *filter) at(point uint32) (sure, open portsID) {
 
 // passes returns what the policies of a pod let through in a direction.
 func (n *Network) passes(d Direction, pod, peer uint32) (sure, open portsID) {
-	if pod >= n.pods {
-		return allPorts, allPorts
-	}
 	if n.guards[d].points.has(pod) {
 		return noPorts, allPorts
+	}
+	if pod >= n.pods || d == Ingress && n.nodes.has(peer) {
+		return allPorts, allPorts // a node always reaches its own pods
 	}
 	f := n.filters[d][pod]
 	if f == nil {
@@ -566,6 +564,23 @@ func (n *Network) passes(d Direction, pod, peer uint32) (sure, open portsID) {
 // between returns what the network lets through from one point to another:
 // under every reading, and under the most open one.
 func (n *Network) between(from, to uint32) (sure, open portsID) {
+	sure, open = n.straight(from, to)
+	if to < n.pods && len(n.entrances[to]) > 0 && sure != allPorts {
+		s, o := n.entering(from, to)
+		sure, open = n.ports.or(sure, s), n.ports.or(open, o)
+	}
+	return sure, open
+}
+
+// straight is between of connections to the point itself, and not to a port of a
+// node that leads on to it.
+func (n *Network) straight(from, to uint32) (sure, open portsID) {
+	sure, open = n.beneath(from, to)
+	return n.mesh.through(from, to, sure, open)
+}
+
+// beneath returns what all that the mesh stands on lets through.
+func (n *Network) beneath(from, to uint32) (sure, open portsID) {
 	sure, open = n.passes(Egress, from, to)
 	if open == noPorts {
 		return noPorts, noPorts
@@ -576,9 +591,5 @@ func (n *Network) between(from, to uint32) (sure, open portsID) {
 		return noPorts, noPorts
 	}
 	s, o = n.vpc.between(from, to)
-	sure, open = n.ports.and(sure, s), n.ports.and(open, o)
-	if open == noPorts {
-		return noPorts, noPorts
-	}
-	return n.mesh.through(from, to, sure, open)
+	return n.ports.and(sure, s), n.ports.and(open, o)
 }

@@ -25,7 +25,7 @@ var ErrNotFound = errors.New("no such endpoint")
 
 // Find returns the endpoints that a reference means: "shop/web", "shop/*",
 // "deployment/shop/web", "service/shop/web", "namespace/shop", the name or ARN
-// of a database, "internet", "imds", an address, a CIDR. A reference without a
+// of a database, "internet", "imds", "nodes", an address, a CIDR. A reference without a
 // namespace means the one workload of that name.
 func (n *Network) Find(ref string) ([]*Endpoint, error) {
 	f, err := n.find(ref)
@@ -34,7 +34,7 @@ func (n *Network) Find(ref string) ([]*Endpoint, error) {
 
 var wellKnown = map[string]EndpointKind{
 	"internet": InternetEndpoint, "imds": MetadataEndpoint, "metadata": MetadataEndpoint,
-	"pod-identity": PodIdentityEndpoint, "node-dns": NodeDNSEndpoint,
+	"pod-identity": PodIdentityEndpoint, "node-dns": NodeDNSEndpoint, "nodes": NodesEndpoint,
 }
 
 func (n *Network) find(ref string) (found, error) {
@@ -133,7 +133,7 @@ func (n *Network) service(ref, name string) (found, error) {
 		})
 		f.port = func(protocol Protocol, port uint16) []Named {
 			for _, p := range s.Object.Spec.Ports {
-				if known, ok := protocolOf(p.Protocol); !ok || known != protocol || p.Port != int32(port) {
+				if known, ok := protocolOf(p.Protocol); !ok || known != protocol || p.Port != int32(port) && p.NodePort != int32(port) {
 					continue
 				}
 				switch {
@@ -150,7 +150,7 @@ func (n *Network) service(ref, name string) (found, error) {
 				case p.TargetPort.IntVal > 0:
 					return []Named{{protocol, uint16(p.TargetPort.IntVal)}}
 				}
-				return []Named{{protocol, port}}
+				return []Named{{protocol, uint16(p.Port)}}
 			}
 			return nil
 		}

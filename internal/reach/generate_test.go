@@ -106,6 +106,9 @@ func (g *generator) estate() *estate.Estate {
 		r.Object.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: fmt.Sprint("10.0.2.", i+1)}, {Type: corev1.NodeHostName, Address: "ip-10-0-2-1"}}
 		estate.Nodes.Add(e, r)
 	}
+	for i := range g.IntN(3) {
+		estate.Services.Add(e, g.service(i))
+	}
 	policies := 5
 	if g.crowded {
 		policies = 2 // each rule in doubt doubles the work of the naive evaluation
@@ -172,7 +175,11 @@ func (g *generator) workload(i int) *estate.Workload {
 	container := corev1.Container{Name: "serve"}
 	for _, name := range portNames {
 		if g.one(2) {
-			container.Ports = append(container.Ports, corev1.ContainerPort{Name: name, ContainerPort: pick(g, int32(53), 80, 81, 8080), Protocol: pick(g, append(protocolsOfAPI, "")...)})
+			p := corev1.ContainerPort{Name: name, ContainerPort: pick(g, int32(53), 80, 81, 8080), Protocol: pick(g, append(protocolsOfAPI, "")...)}
+			if g.one(6) {
+				p.HostPort, p.HostIP = pick(g, p.ContainerPort, 81, 30080), pick(g, "", "0.0.0.0", "127.0.0.1")
+			}
+			container.Ports = append(container.Ports, p)
 		}
 	}
 	w.Template.Spec.Containers = []corev1.Container{container}
@@ -200,6 +207,28 @@ func (g *generator) workload(i int) *estate.Workload {
 	return w
 }
 
+// service makes a Service that opens ports of nodes, mostly.
+func (g *generator) service(i int) *estate.Resource[corev1.Service] {
+	r := &estate.Resource[corev1.Service]{}
+	r.Object.Namespace, r.Object.Name = pick(g, namespaceNames...), fmt.Sprint("s", i)
+	s := &r.Object.Spec
+	s.Type = pick(g, corev1.ServiceTypeNodePort, corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeClusterIP)
+	s.ExternalTrafficPolicy = pick(g, "", corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)
+	if g.one(4) {
+		no := false
+		s.AllocateLoadBalancerNodePorts = &no
+	}
+	if !g.one(6) {
+		s.Selector = map[string]string{pick(g, "app", "tier", "x"): pick(g, "1", "2")}
+	}
+	for range 1 + g.IntN(2) {
+		p := corev1.ServicePort{Port: pick(g, int32(80), 8080, 53), Protocol: pick(g, append(protocolsOfAPI, "")...), NodePort: pick(g, int32(0), 30000, 30002, 30080)}
+		p.TargetPort = pick(g, intstr.IntOrString{}, intstr.FromInt32(80), intstr.FromInt32(8080), intstr.FromString(pick(g, portNames...)))
+		s.Ports = append(s.Ports, p)
+	}
+	return r
+}
+
 func (g *generator) networkPorts() (out []networkingPort) {
 	for g.one(2) {
 		var p networkingPort
@@ -213,11 +242,14 @@ func (g *generator) networkPorts() (out []networkingPort) {
 			name := intstr.FromString(pick(g, portNames...))
 			p.Port = &name
 		case 2:
-			first := intstr.FromInt32(pick(g, int32(79), 80, 8000))
+			first := intstr.FromInt32(pick(g, int32(79), 80, 8000, 30000))
 			last := first.IntVal + int32(g.IntN(100))
+			if first.IntVal == 30000 {
+				last = pick(g, int32(30001), 30002, 32766, 32767)
+			}
 			p.Port, p.EndPort = &first, &last
 		default:
-			port := intstr.FromInt32(pick(g, int32(53), 80, 81, 8080))
+			port := intstr.FromInt32(pick(g, int32(53), 80, 81, 8080, 30080))
 			p.Port = &port
 		}
 		out = append(out, p)

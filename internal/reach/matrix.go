@@ -142,10 +142,11 @@ func runsOf(group []int32) []uint32 {
 // each calls visit for every pair of points between which something may get
 // through. Addresses among each other are none of eksafe's business. Runs of
 // points that are alike to the caller are passed over once they are settled:
-// where nothing isolates, most are.
+// where nothing isolates, most are. What gets through by a port of nodes is
+// visited once more. The nodes themselves are asked about by name alone.
 func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit func(from, to uint32, sure, open portsID)) {
 	through := func(from, to uint32, sure, open portsID) {
-		if open == noPorts || n.itself(from, to) {
+		if open == noPorts || n.itself(from, to) || n.nodes.has(to) {
 			return
 		}
 		if n.guards[Egress].points.has(from) || n.guards[Ingress].points.has(to) {
@@ -252,6 +253,7 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 			}
 		}
 	}
+	n.eachEntering(runs, settled, visit)
 }
 
 // width returns how many points a filter lets anything through to.

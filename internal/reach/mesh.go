@@ -208,6 +208,29 @@ func (m *meshLayer) between(from, to uint32) (sure, open portsID) {
 	return sure, open
 }
 
+// behind returns what the mesh lets through to a pod of what its node leads on to
+// it, with the address of the point that is seen. Proxies do not know that it is
+// meant for the pod, so that it arrives as plaintext; a client that will may
+// speak mTLS to any address, and shows who it is.
+func (m *meshLayer) behind(from, seen, to uint32) (sure, open portsID) {
+	if m.idle {
+		return allPorts, allPorts
+	}
+	d := m.destinations[m.destination[to]]
+	if d.kind == outside {
+		return allPorts, allPorts
+	}
+	sure, open = m.plaintext(m.sources[m.source[seen]], d, m.row(to))
+	if d.kind == unclear {
+		open = allPorts
+	}
+	if m.memberOf(from).kind != outside {
+		_, known := m.between(from, to)
+		open = m.network.ports.or(open, known)
+	}
+	return sure, open
+}
+
 // plain returns what the mesh lets through of plaintext at most.
 func (m *meshLayer) plain(from, to uint32) portsID {
 	d := m.destinations[m.destination[to]]

@@ -34,15 +34,45 @@ func (m *meshLayer) explain(from, to uint32, protocol Protocol, port uint16) (la
 		layers = append(layers, l)
 	}
 	q := meshQuestion{m, s, d, n.points[from], n.points[to], protocol, port}
-	mtls := q.mtls()
-	layers = append(layers, mtls)
+	more, notes := q.layers()
+	layers = append(layers, more...)
 	if d.kind == outside {
-		return layers, m.unenforced(to)
+		notes = m.unenforced(to)
 	}
-	if len(d.policies) > 0 {
-		l := q.authorization()
-		layers = append(layers, l)
+	return layers, notes
+}
+
+// layers returns what the end of the server says.
+func (q *meshQuestion) layers() (layers []Layer, notes []string) {
+	layers = append(layers, q.mtls())
+	if q.d.kind != outside && len(q.d.policies) > 0 {
+		layers = append(layers, q.authorization())
 		notes = append(notes, rootNote)
+	}
+	return layers, notes
+}
+
+// explainBehind says what the mesh says of a connection that a node leads on to
+// a pod with the address of the point that is seen.
+func (m *meshLayer) explainBehind(from, seen, to uint32, protocol Protocol, port uint16) (layers []Layer, notes []string) {
+	if m.idle || m.memberOf(to).kind == outside {
+		return nil, m.unenforced(to)
+	}
+	n := m.network
+	d := m.destinations[m.destination[to]]
+	q := meshQuestion{
+		m, &meshSource{member: stranger, blocks: m.sources[m.source[seen]].blocks},
+		&meshDestination{member: m.memberOf(to), policies: d.policies, blocks: d.blocks}, n.points[seen], n.points[to], protocol, port,
+	}
+	layers, notes = q.layers()
+	sure, open := m.behind(from, seen, to)
+	if n.verdictOf(sure, open, protocol, port) == Unknown {
+		for i := range layers {
+			if l := &layers[i]; l.Verdict == Denied {
+				l.Verdict = Unknown
+				l.Why += "; but " + n.points[from].endpoint.Name + " may speak mTLS to the node, and show who it is"
+			}
+		}
 	}
 	return layers, notes
 }

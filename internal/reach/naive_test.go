@@ -37,10 +37,13 @@ type naiveEnd struct {
 	labels    map[string]string
 	address   netip.Addr // invalid if it is not known
 	domain    string
+	node      bool // any node
 }
 
 func (e *naiveEnd) String() string {
 	switch {
+	case e.node:
+		return "a node"
 	case e.domain != "":
 		return e.domain
 	case e.workload == nil:
@@ -49,7 +52,9 @@ func (e *naiveEnd) String() string {
 	return fmt.Sprintf("%s/%s %v %v", e.workload.Namespace, e.workload.Name, e.labels, e.address)
 }
 
-func (e *naiveEnd) host() bool { return e.workload != nil && e.workload.Template.Spec.HostNetwork }
+func (e *naiveEnd) host() bool {
+	return e.node || e.workload != nil && e.workload.Template.Spec.HostNetwork
+}
 
 // A naiveRule is a rule of any API, and where it is written.
 type naiveRule struct {
@@ -157,7 +162,12 @@ func sameLabels(a, b map[string]string) bool {
 func (n *naive) between(from, to *naiveEnd, protocol Protocol, port uint16) (sure, open bool) {
 	es, eo := n.passes(Egress, from, to, to, protocol, port)
 	is, io := n.passes(Ingress, to, from, to, protocol, port)
-	return es && is, eo && io
+	sure, open = es && is, eo && io
+	for _, way := range n.ways(to, protocol, port) {
+		s, o := n.along(&way, from, to, protocol, port)
+		sure, open = sure || s, open || o
+	}
+	return sure, open
 }
 
 // passes asks the policies of one end.
@@ -168,6 +178,11 @@ func (n *naive) passes(d Direction, pod, peer, destination *naiveEnd, protocol P
 	if d == Ingress && peer.host() {
 		return true, true // it may be on the pod's node, which always reaches it
 	}
+	return n.asked(d, pod, peer, destination, protocol, port)
+}
+
+// asked asks the policies of a pod.
+func (n *naive) asked(d Direction, pod, peer, destination *naiveEnd, protocol Protocol, port uint16) (sure, open bool) {
 	var doubts []*naiveRule
 	verdicts := map[*naiveRule]tri{}
 	var applied []*naivePolicy
@@ -372,7 +387,7 @@ func (n *naive) inBlock(e *naiveEnd, cidr string, except []string) tri {
 // sixes reports whether the pods of the estate show IPv6 addresses; a node has
 // an IPv4 address in any case.
 func (n *naive) sixes(e *naiveEnd) bool {
-	return !e.workload.Template.Spec.HostNetwork && n.family("::/0")
+	return !e.host() && n.family("::/0")
 }
 
 func (n *naive) onlySixes(e *naiveEnd) bool { return n.sixes(e) && !n.family("0.0.0.0/0") }

@@ -31,6 +31,8 @@ type Network struct {
 	pods, atoms uint32
 	floating    set            // pods whose addresses are not known
 	hosts       set            // pods in the network of their node
+	nodes       set            // the nodes themselves, among the targets
+	entrances   [][]entrance   // of pods
 	located     []locatedPoint // pods by known address
 	// space and hostSpace are the atoms in which pods and nodes with unknown
 	// addresses may be.
@@ -76,6 +78,7 @@ type point struct {
 	addresses []netip.Addr       // of pods, where they are known
 	atoms     set                // where it is; of a pod with unknown addresses none
 	anywhere  bool               // it is somewhere in atoms, and nobody knows where
+	stations  []station          // of nodes
 }
 
 // Named is what a name of a port stands for on a pod.
@@ -271,12 +274,16 @@ func podAddresses(p *estate.Pod) []netip.Addr {
 // init containers that restart always.
 func containers(s *corev1.PodSpec) []corev1.Container {
 	out := s.Containers[:len(s.Containers):len(s.Containers)]
-	for _, c := range s.InitContainers {
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			out = append(out, c)
+	for i := range s.InitContainers {
+		if isSidecar(&s.InitContainers[i]) {
+			out = append(out, s.InitContainers[i])
 		}
 	}
 	return out
+}
+
+func isSidecar(c *corev1.Container) bool {
+	return c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
 func protocolOf(p corev1.Protocol) (Protocol, bool) {
@@ -324,6 +331,7 @@ func (n *Network) addTargets() {
 		n.addEndpoint(t.endpoint)
 		n.addPoint(&point{endpoint: t.endpoint, atoms: n.addresses.all(t.networks)})
 	}
+	n.addNodes()
 	for _, name := range n.domainNames() {
 		e := n.addEndpoint(&Endpoint{Kind: DomainEndpoint, Name: name, Ref: addressRef(DomainEndpoint, name)})
 		n.addPoint(&point{endpoint: e, atoms: n.addresses.public(), anywhere: true})

@@ -497,12 +497,12 @@ func (n *Network) within(atoms set) peers {
 	// networks. A block that holds all of them of the family that they have holds
 	// them for sure; that family may be another one than is thought.
 	if len(n.hostSpace.intersect(atoms)) > 0 {
-		may = union(may, n.floating, n.hosts)
+		may = union(may, n.floating, n.hosts, n.nodes)
 		if len(n.space.minus(atoms)) == 0 {
 			sure = union(sure, n.floating)
 		}
 		if len(n.hostSpace.intersect(n.addresses.ipv4()).minus(atoms)) == 0 {
-			sure = union(sure, n.hosts)
+			sure = union(sure, n.hosts, n.nodes)
 		}
 	}
 	var targets, somewhere set

@@ -63,6 +63,9 @@ func (n *Network) Reply(q Question) ([]*Reply, error) {
 			continue
 		}
 		for _, t := range to.endpoints {
+			if q.To == "" && t.Kind == NodesEndpoint {
+				continue // they are asked about by name
+			}
 			if f == t && (len(from.endpoints) > 1 || len(to.endpoints) > 1) || f.isAddress() && t.isAddress() {
 				continue
 			}

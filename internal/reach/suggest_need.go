@@ -235,7 +235,7 @@ func (a *advisor) declareEntry(lb *trace.LoadBalancer) {
 						a.open("%s is behind %s, and at which port is not known: name the port in the Service", to.Name, entryName(lb))
 					}
 					for _, p := range ports {
-						for _, from := range a.entrances(lb, l, t, to, p) {
+						for _, from := range a.approaches(lb, l, t, to, p) {
 							a.need(from.Endpoint, to, p.Protocol, int32(p.Port), from.why, t.At)
 						}
 					}
@@ -268,21 +268,21 @@ func (a *advisor) entryPorts(l *trace.Listener, t *trace.Target, w *estate.Workl
 	return []Named{{TCP, port}}
 }
 
-// An entrance is from where what a load balancer forwards comes to the pods.
-type entrance struct {
+// An approach is from where what a load balancer forwards comes to the pods.
+type approach struct {
 	*Endpoint
 	why string
 }
 
-// entrances returns the load balancer where it is known, else the networks in
+// approaches returns the load balancer where it is known, else the networks in
 // which it will be, and its clients where pods meet their addresses. Health
 // checks come from the load balancer in any case.
-func (a *advisor) entrances(lb *trace.LoadBalancer, l *trace.Listener, t *trace.Target, to *Endpoint, port Named) []entrance {
+func (a *advisor) approaches(lb *trace.LoadBalancer, l *trace.Listener, t *trace.Target, to *Endpoint, port Named) []approach {
 	why := entryName(lb)
-	var out []entrance
-	instances := throughNodes(t)
+	var out []approach
+	instances := t.Type.Or("") == "instance"
 	if e := a.byRef[lb.Ref]; e != nil && !instances {
-		out = append(out, entrance{e, why})
+		out = append(out, approach{e, why})
 	} else {
 		// A predicted load balancer may be in any subnet of the VPC; and what it
 		// sends to a node may come from another node.
@@ -291,7 +291,7 @@ func (a *advisor) entrances(lb *trace.LoadBalancer, l *trace.Listener, t *trace.
 			networks = a.vpc.family(privateNetworks)
 		}
 		for _, p := range a.narrowed(networks, to, port) {
-			out = append(out, entrance{a.addressEndpoint(p), why})
+			out = append(out, approach{a.addressEndpoint(p), why})
 		}
 	}
 	if lb.Type != "network" || !keepsClients(l, t, instances) {
@@ -313,7 +313,7 @@ func (a *advisor) entrances(lb *trace.LoadBalancer, l *trace.Listener, t *trace.
 	}
 	for _, c := range clients {
 		if c != nil {
-			out = append(out, entrance{c, why})
+			out = append(out, approach{c, why})
 		}
 	}
 	return out
@@ -348,24 +348,6 @@ func (a *advisor) narrowed(networks []netip.Prefix, to *Endpoint, port Named) []
 		return networks
 	}
 	return mergePrefixes(open)
-}
-
-// throughNodes reports whether the targets are nodes, or may be.
-func throughNodes(t *trace.Target) bool {
-	if t.Group != nil {
-		if kind, known := t.Group.TargetType.Get(); known {
-			return kind == "instance"
-		}
-	}
-	if t.Service == nil {
-		return false
-	}
-	for key, value := range t.Service.Object.Annotations {
-		if strings.HasSuffix(key, "aws-load-balancer-nlb-target-type") {
-			return value == "instance"
-		}
-	}
-	return false
 }
 
 // keepsClients reports whether pods meet the addresses of a network load

@@ -25,13 +25,14 @@ import (
 //
 //	namespace shop team=a
 //	pod shop/web app=web ip=10.0.0.1 port=http:TCP:8080
+//	pod shop/log app=log port=in:TCP:5140:514:127.0.0.1 (its host port and IP)
 //	node node-1 ip=10.0.2.1 zone=a
 //	{kind: NetworkPolicy, metadata: {namespace: shop, name: deny}, spec: {podSelector: {}}}
 //	* -> shop/web TCP 80 denied
 //
 // A pod may be bare (of no controller), host (in the network of its node) or
 // done. An end is a pod, all pods of a namespace ("shop/*"), all pods ("*"), an
-// address, or a domain name. "rejects N" says how many policies are left out.
+// address, a domain name, or "nodes". "rejects N" says how many policies are left out.
 func TestTruth(t *testing.T) {
 	files, err := filepath.Glob("testdata/truth/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -154,7 +155,15 @@ func attributes(words []string) attributeList {
 		case k == "port":
 			parts := strings.Split(v, ":")
 			number, _ := strconv.Atoi(parts[2])
-			out.ports = append(out.ports, corev1.ContainerPort{Name: parts[0], Protocol: corev1.Protocol(parts[1]), ContainerPort: int32(number)})
+			port := corev1.ContainerPort{Name: parts[0], Protocol: corev1.Protocol(parts[1]), ContainerPort: int32(number)}
+			if len(parts) > 3 {
+				host, _ := strconv.Atoi(parts[3])
+				port.HostPort = int32(host)
+			}
+			if len(parts) > 4 {
+				port.HostIP = parts[4]
+			}
+			out.ports = append(out.ports, port)
 		default:
 			out.labels[k] = v
 		}
@@ -217,6 +226,10 @@ func addObject(t *testing.T, e *estate.Estate, line string) {
 		r := &estate.Resource[estate.AdminNetworkPolicy]{}
 		decode(&r.Object)
 		estate.BaselineAdminNetworkPolicies.Add(e, r)
+	case "Service":
+		r := &estate.Resource[corev1.Service]{}
+		decode(&r.Object)
+		estate.Services.Add(e, r)
 	case "ApplicationNetworkPolicy":
 		r := &estate.Resource[estate.ApplicationNetworkPolicy]{}
 		decode(&r.Object)

@@ -41,6 +41,7 @@ func dump(e *estate.Estate) string {
 	write(estate.Namespaces.In(e))
 	write(estate.Nodes.In(e))
 	write(estate.Workloads.In(e))
+	write(estate.Services.In(e))
 	write(estate.NetworkPolicies.In(e))
 	write(estate.ApplicationNetworkPolicies.In(e))
 	write(estate.ClusterNetworkPolicies.In(e))
@@ -59,6 +60,9 @@ func pointOf(t *testing.T, n *Network, e *naiveEnd) uint32 {
 	t.Helper()
 	if e.domain != "" {
 		return n.Endpoint(addressRef(DomainEndpoint, e.domain)).points[0].lo
+	}
+	if e.node {
+		return n.nodes[0].lo
 	}
 	if e.workload == nil {
 		return n.atoms + n.addresses.atom(e.address)
@@ -94,7 +98,7 @@ func (n *naive) ends(network *Network) (pods, others []*naiveEnd) {
 	for _, name := range network.domainNames() {
 		others = append(others, &naiveEnd{domain: name})
 	}
-	return pods, others
+	return pods, append(others, &naiveEnd{node: true})
 }
 
 // TestNaive compares every verdict over random estates with the packet by

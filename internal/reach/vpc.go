@@ -39,9 +39,10 @@ type vpc struct {
 
 	// remembered holds what was computed, a row for each class that asked, and
 	// room says how many rows more may be kept.
-	entries    map[*estate.Workload]Ports // by what keeps the addresses of clients
-	remembered []atomic.Pointer[[]atomic.Uint64]
-	room       atomic.Int64
+	entries     map[*estate.Workload]Ports // by what keeps the addresses of clients
+	nodeEntries Ports                      // the same of nodes
+	remembered  []atomic.Pointer[[]atomic.Uint64]
+	room        atomic.Int64
 }
 
 // remembers bounds the memory of answers: as many pairs of classes, at eight
@@ -204,6 +205,21 @@ func (v *vpc) row(from uint32) *[]atomic.Uint64 {
 		v.room.Add(-1)
 	}
 	return v.remembered[from].Load()
+}
+
+// onNode returns what AWS lets through of a connection that its node leads on to
+// a pod. It meets the groups that the pod has of its own; it has the address of
+// its client.
+func (v *vpc) onNode(from, to uint32) (sure, open portsID) {
+	if v.sharesNode(to) {
+		return allPorts, allPorts
+	}
+	return v.between(from, to)
+}
+
+// sharesNode reports whether a pod may stand where it meets no groups of its own.
+func (v *vpc) sharesNode(pod uint32) bool {
+	return slices.ContainsFunc(v.classes[v.classOf[pod]].spots, func(at int) bool { return v.spots[at].node != ownInterface })
 }
 
 // asked reports whether AWS has a say between two classes: not between

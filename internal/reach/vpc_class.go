@@ -57,21 +57,60 @@ func (v *vpc) enter() {
 		for _, l := range lb.Listeners {
 			for _, r := range l.Rules {
 				for _, t := range r.Targets {
-					ports := PortsOf(TCP, 0, lastPort)
-					if t.PodPort > 0 {
-						ports = PortsOf(TCP, int(t.PodPort), int(t.PodPort))
-					}
-					if strings.Contains(l.Protocol, "UDP") {
-						ports[UDP] = ports[TCP]
-					}
-					for _, w := range t.Workloads {
-						had := v.entries[w]
-						v.entries[w] = had.Union(&ports)
-					}
+					v.enterTarget(l, t)
 				}
 			}
 		}
 	}
+}
+
+// enterTarget notes the ports at which a target is met: those of nodes, of pods,
+// or both if it is not known how the load balancer leads to it.
+func (v *vpc) enterTarget(l *trace.Listener, t *trace.Target) {
+	of := func(port, last int) Ports {
+		ports := PortsOf(TCP, port, last)
+		if strings.Contains(l.Protocol, "UDP") {
+			ports[UDP] = ports[TCP]
+		}
+		return ports
+	}
+	kind := t.Type.Or("")
+	if kind != "ip" {
+		for _, outer := range nodePortsOf(t) {
+			ports := of(int(outer.First), int(outer.Last))
+			v.nodeEntries = v.nodeEntries.Union(&ports)
+		}
+	}
+	if kind == "instance" {
+		return
+	}
+	ports := of(0, lastPort)
+	if t.PodPort > 0 {
+		ports = of(int(t.PodPort), int(t.PodPort))
+	}
+	for _, w := range t.Workloads {
+		had := v.entries[w]
+		v.entries[w] = had.Union(&ports)
+	}
+}
+
+// nodePortsOf returns the node ports by which a target may be met.
+func nodePortsOf(t *trace.Target) []PortRange {
+	if t.Group != nil && t.Type.Or("") == "instance" {
+		if port := t.Group.Port.Or(0); port > 0 && port <= lastPort {
+			return []PortRange{{uint16(port), uint16(port)}}
+		}
+	}
+	if t.Service == nil {
+		return nil
+	}
+	var out []PortRange
+	for i := range t.Service.Object.Spec.Ports {
+		if first, last, opens := trace.NodePort(&t.Service.Object.Spec, &t.Service.Object.Spec.Ports[i]); opens {
+			out = append(out, PortRange{uint16(first), uint16(last)})
+		}
+	}
+	return out
 }
 
 // classify says where a point may stand.
@@ -79,6 +118,8 @@ func (v *vpc) classify(n *Network, p *point) class {
 	switch {
 	case p.id < n.pods:
 		return v.classifyPods(n, p)
+	case len(p.stations) > 0:
+		return v.classifyNodes(p.stations)
 	case p.id < n.atoms && p.endpoint.target != nil:
 		return v.classifyTarget(p.endpoint.target)
 	case p.id < n.atoms:
@@ -105,14 +146,12 @@ func (v *vpc) classifyPods(n *Network, p *point) class {
 	}
 	var base []spot
 	for _, s := range stations {
-		at := spot{subnet: v.subnet(s.subnet), inbound: trace.No, outbound: s.public, node: sharesNode}
-		at.station = v.set(&groupSet{ids: s.groups, filters: true, partial: !s.known, why: s.why})
-		at.groups, at.exit = at.station, at.station
-		switch {
-		case p.host:
-			at.inbound = s.public
-		case v.externalSNAT:
-			at.outbound = trace.No // the address of a pod is a private one
+		at := v.nodeSpot(&s)
+		if !p.host {
+			at.inbound = trace.No
+			if v.externalSNAT {
+				at.outbound = trace.No // the address of a pod is a private one
+			}
 		}
 		if fargate {
 			at.node = ownInterface
@@ -156,6 +195,31 @@ func (v *vpc) classifyPods(n *Network, p *point) class {
 			at.subnet, at.atoms = in, interval(atom, atom+1)
 			c.add(v.spot(at))
 		}
+	}
+	return c
+}
+
+// nodeSpot is where a node stands, but for its addresses.
+func (v *vpc) nodeSpot(s *station) spot {
+	at := spot{subnet: v.subnet(s.subnet), inbound: s.public, outbound: s.public, node: sharesNode}
+	at.station = v.set(&groupSet{ids: s.groups, filters: true, partial: !s.known, why: s.why})
+	at.groups, at.exit = at.station, at.station
+	return at
+}
+
+// classifyNodes says where nodes stand, by their first addresses: one of IPv4.
+func (v *vpc) classifyNodes(stations []station) class {
+	c := class{end: podEnd, entry: v.ports.id(v.nodeEntries)}
+	for i := range stations {
+		at := v.nodeSpot(&stations[i])
+		at.atoms = v.space.all(v.hostNetworks())
+		if at.subnet >= 0 {
+			at.atoms = v.space.all(v.subnets[at.subnet].networks)
+		}
+		if four := at.atoms.intersect(v.space.ipv4()); len(four) > 0 {
+			at.atoms = four
+		}
+		c.add(v.spot(at))
 	}
 	return c
 }

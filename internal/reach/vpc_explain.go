@@ -40,10 +40,12 @@ func (v *vpc) explain(n *Network, from, to uint32, protocol Protocol, port uint1
 		}
 	}
 	if sameNode(x.p, x.q) {
-		return []Layer{{
-			Kind: SecurityGroups, Of: n.points[to].endpoint.Name, Verdict: Allowed, Enforced: trace.Yes, By: "AWS",
-			Why: "no security group stands between pods of one node",
-		}}, []string{n.points[from].endpoint.Name + " and " + n.points[to].endpoint.Name + " may be on one node, where no security group counts"}
+		l := Layer{Kind: SecurityGroups, Of: x.name(to), Verdict: Allowed, Enforced: trace.Yes, By: "AWS", Why: "no security group stands between pods of one node"}
+		note := x.name(from) + " and " + x.name(to) + " may be on one node, where no security group counts"
+		if n.nodes.has(from) || n.nodes.has(to) {
+			l.Why, note = "no security group stands between a node and its own pods", ""
+		}
+		return []Layer{l}, []string{note}
 	}
 	for _, layer := range []func() (Layer, bool, string){
 		func() (Layer, bool, string) { return x.groups(Egress) },

@@ -45,6 +45,7 @@ type answerInfo struct {
 	Verdict       reach.Verdict    `json:"verdict"`
 	Source        string           `json:"source"`
 	Destination   string           `json:"destination"`
+	Through       string           `json:"through,omitempty"`
 	Encryption    trace.Encryption `json:"encryption"`
 	EncryptionWhy string           `json:"encryptionWhy,omitempty"`
 	Layers        []layerInfo      `json:"layers"`
@@ -88,7 +89,7 @@ func replyOf(r *reach.Reply) replyInfo {
 	}
 	for _, a := range r.Answers {
 		info := answerInfo{
-			Protocol: a.Protocol, Port: int(a.Port), Verdict: a.Verdict, Source: a.Source, Destination: a.Destination,
+			Protocol: a.Protocol, Port: int(a.Port), Verdict: a.Verdict, Source: a.Source, Destination: a.Destination, Through: a.Through,
 			Encryption: a.Encryption, EncryptionWhy: a.EncryptionWhy, Change: a.Change, Notes: a.Notes, Layers: []layerInfo{},
 		}
 		for _, l := range a.Layers {

@@ -1,0 +1,329 @@
+package reach
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/trace"
+)
+
+// An entrance is a port of nodes that leads to a port of a pod: one that a
+// Service opens on every node, or the host port of a container. Who comes by it
+// is let in by the rules for the node. A Service with externalTrafficPolicy
+// Cluster puts the address of a node in place of the client's, so that the
+// policies of the pod, from which they never keep its own node, do not see who
+// it is. Sources: Kubernetes' pages on virtual IPs and on using source IP.
+type entrance struct {
+	nodes  uint32  // the point of the nodes that have it
+	outer  portsID // the port of the nodes; if it is not chosen yet those out of which it will be
+	inner  Named
+	leads  portsID // inner
+	masked bool    // the pod sees the address of a node
+	rule   Rule    // what opens it
+}
+
+// addNodes makes the points of nodes, and finds the entrances to pods: one point
+// for all nodes, and one for each kind of node to which pods are bound.
+func (n *Network) addNodes() {
+	first := uint32(len(n.points))
+	e := n.addEndpoint(&Endpoint{Kind: NodesEndpoint, Name: "nodes", Ref: addressRef(NodesEndpoint, "nodes"), Serves: PortsOf(TCP, kubeletPort, kubeletPort)})
+	by := map[string]uint32{}
+	at := func(stations []station) uint32 {
+		key := fmt.Sprint(stations)
+		p, ok := by[key]
+		if !ok {
+			p = uint32(len(n.points))
+			by[key] = p
+			n.addPoint(&point{endpoint: e, stations: stations})
+		}
+		return p
+	}
+	everywhere := at(n.vpc.stations)
+	n.entrances = make([][]entrance, first)
+	for _, s := range estate.Services.In(n.graph.Estate) {
+		spec := &s.Object.Spec
+		ns := n.byName[s.Object.Namespace]
+		if !trace.OpensNodePorts(spec) || len(spec.Selector) == 0 || ns == nil {
+			continue
+		}
+		selector := labels.SelectorFromSet(spec.Selector)
+		local := spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+		for to := ns.span.lo; to < ns.span.hi; to++ {
+			p := n.points[to]
+			if !selector.Matches(p.labels) {
+				continue
+			}
+			nodes := everywhere
+			if local {
+				if onFargate(p.endpoint.Workload) {
+					continue // no node of it has node ports
+				}
+				nodes = at(n.vpc.stationsOf(p.endpoint.Workload))
+			}
+			for i := range spec.Ports {
+				n.addNodePort(p, s, i, entrance{nodes: nodes, masked: !local})
+			}
+		}
+	}
+	for to := range n.pods {
+		n.addHostPorts(n.points[to], at)
+	}
+	n.nodes = interval(first, uint32(len(n.points)))
+}
+
+// kubeletPort is where the kubelet listens. Source: Kubernetes' page on ports
+// and protocols.
+const kubeletPort = 10250
+
+func (n *Network) addNodePort(p *point, s *estate.Resource[corev1.Service], i int, e entrance) {
+	port := &s.Object.Spec.Ports[i]
+	protocol, ok := protocolOf(port.Protocol)
+	first, last, opens := trace.NodePort(&s.Object.Spec, port)
+	if !ok || !opens {
+		return
+	}
+	e.outer = n.ports.id(PortsOf(protocol, int(first), int(last)))
+	what := fmt.Sprintf("opens %s %d of every node", protocol, first)
+	if first != last {
+		what = fmt.Sprintf("opens a port of every node that the API server chooses, %s %d-%d", protocol, first, last)
+	}
+	e.rule = Rule{
+		Place: trace.Place{Subject: estate.Services.Ref(s), Origin: &s.Origin, Field: fmt.Sprintf("spec.ports[%d]", i)},
+		Name:  "Service " + s.Object.Namespace + "/" + s.Object.Name, Says: what,
+	}
+	number := cmp.Or(port.TargetPort.IntVal, port.Port)
+	switch {
+	case port.TargetPort.StrVal != "":
+		for _, named := range p.ports[port.TargetPort.StrVal] {
+			if named.Protocol == protocol {
+				n.enter(p, named, e)
+			}
+		}
+	case number > 0 && number <= lastPort:
+		n.enter(p, Named{protocol, uint16(number)}, e)
+	}
+}
+
+// addHostPorts adds the host ports of a pod. They keep the address of who comes.
+// In the network of its node a container has no other ports than those of the
+// node.
+func (n *Network) addHostPorts(p *point, at func([]station) uint32) {
+	w := p.endpoint.Workload
+	if p.host || onFargate(w) {
+		return
+	}
+	add := func(c *corev1.Container, field string) {
+		for j, port := range c.Ports {
+			protocol, ok := protocolOf(port.Protocol)
+			address, err := netip.ParseAddr(port.HostIP)
+			if !ok || port.HostPort < 1 || port.HostPort > lastPort || port.ContainerPort < 1 || port.ContainerPort > lastPort || err == nil && address.IsLoopback() {
+				continue
+			}
+			n.enter(p, Named{protocol, uint16(port.ContainerPort)}, entrance{
+				nodes: at(n.vpc.stationsOf(w)), outer: n.ports.id(PortsOf(protocol, int(port.HostPort), int(port.HostPort))),
+				rule: Rule{
+					Place: trace.Place{Subject: estate.Workloads.Ref(w), Origin: &w.Origin, Field: w.TemplateField(fmt.Sprintf("%s.ports[%d].hostPort", field, j))},
+					Name:  w.Controller + " " + p.endpoint.Name, Says: fmt.Sprintf("opens %s %d of its node", protocol, port.HostPort),
+				},
+			})
+		}
+	}
+	spec := &w.Template.Spec
+	for i := range spec.Containers {
+		add(&spec.Containers[i], fmt.Sprintf("spec.containers[%d]", i))
+	}
+	for i := range spec.InitContainers {
+		if c := &spec.InitContainers[i]; isSidecar(c) {
+			add(c, fmt.Sprintf("spec.initContainers[%d]", i))
+		}
+	}
+}
+
+// enter adds an entrance of a pod, if none like it is there.
+func (n *Network) enter(p *point, inner Named, e entrance) {
+	e.inner, e.leads = inner, n.ports.id(PortsOf(inner.Protocol, int(inner.Port), int(inner.Port)))
+	if !slices.ContainsFunc(n.entrances[p.id], func(o entrance) bool {
+		return o.nodes == e.nodes && o.outer == e.outer && o.leads == e.leads && o.masked == e.masked
+	}) {
+		n.entrances[p.id] = append(n.entrances[p.id], e)
+	}
+}
+
+// entering returns what reaches a pod by the ports of its nodes.
+func (n *Network) entering(from, to uint32) (sure, open portsID) {
+	for i := range n.entrances[to] {
+		e := &n.entrances[to][i]
+		if n.ports.and(sure, e.leads) == e.leads {
+			continue
+		}
+		switch n.enters(e, from, to) {
+		case Allowed:
+			sure, open = n.ports.or(sure, e.leads), n.ports.or(open, e.leads)
+		case Unknown:
+			open = n.ports.or(open, e.leads)
+		}
+	}
+	return sure, open
+}
+
+// enters says whether a connection gets through by an entrance.
+//
+// Agents differ in what they see of one that begins in a pod. Where it is led on
+// behind the policies of the client, as under the VPC CNI, these are asked about
+// the node. Where the client's own node leads it on before, they are asked about
+// the pod, and the pod's are asked about the address of that node. What gets
+// through by either does.
+func (n *Network) enters(e *entrance, from, to uint32) Verdict {
+	v := n.knocks(e, from)
+	if v != Denied {
+		v = stricter(v, n.ledOn(e, from, to))
+	}
+	if v != Allowed {
+		v = worst(v, n.ledOnEarly(e, from, to))
+	}
+	return v
+}
+
+// stricter is the verdict of two layers that must allow.
+func stricter(a, b Verdict) Verdict {
+	switch {
+	case a == Denied || b == Denied:
+		return Denied
+	case a == Unknown || b == Unknown:
+		return Unknown
+	}
+	return Allowed
+}
+
+// knocks says whether a connection gets to the port of the nodes. Of nodes in a
+// network that nobody has read, only pods are known to reach them.
+func (n *Network) knocks(e *entrance, from uint32) Verdict {
+	sure, open := n.straight(from, e.nodes)
+	if from >= n.atoms && !n.vpc.seen {
+		sure = noPorts
+	}
+	return n.knock(e, sure, open)
+}
+
+func (n *Network) knock(e *entrance, sure, open portsID) Verdict {
+	switch {
+	case n.ports.and(sure, e.outer) == e.outer:
+		return Allowed
+	case n.ports.and(open, e.outer) != noPorts:
+		return Unknown
+	}
+	return Denied
+}
+
+// ledOn says whether a connection gets from the node that it came to on to the
+// pod.
+func (n *Network) ledOn(e *entrance, from, to uint32) Verdict {
+	var sure, open portsID
+	if e.masked {
+		sure, open = n.beneath(e.nodes, to)
+	} else {
+		sure, open = n.passes(Ingress, to, from)
+		s, o := n.vpc.onNode(from, to)
+		sure, open = n.ports.and(sure, s), n.ports.and(open, o)
+	}
+	seen := from
+	if e.masked {
+		seen = e.nodes
+	}
+	s, o := n.mesh.behind(from, seen, to)
+	return n.verdictOf(n.ports.and(sure, s), n.ports.and(open, o), e.inner.Protocol, e.inner.Port)
+}
+
+// ledOnEarly says whether a connection gets through that the node of its client
+// leads on before any policy is asked.
+func (n *Network) ledOnEarly(e *entrance, from, to uint32) Verdict {
+	if !e.masked || from >= n.pods || n.points[from].host {
+		return Denied
+	}
+	sure, open := n.policiesOnNodes(e, to)
+	if n.ports.and(open, e.leads) == noPorts {
+		return Denied
+	}
+	s, o := n.passes(Egress, from, to)
+	sure, open = n.ports.and(sure, s), n.ports.and(open, o)
+	s, o = n.vpc.between(e.nodes, to)
+	sure, open = n.ports.and(sure, s), n.ports.and(open, o)
+	s, o = n.mesh.behind(from, e.nodes, to)
+	return n.verdictOf(n.ports.and(sure, s), n.ports.and(open, o), e.inner.Protocol, e.inner.Port)
+}
+
+// policiesOnNodes returns what the policies of a pod say of the addresses of
+// nodes, as if none of them were its own.
+func (n *Network) policiesOnNodes(e *entrance, to uint32) (sure, open portsID) {
+	if f := n.filters[Ingress][to]; f != nil && !n.guards[Ingress].points.has(to) {
+		return f.at(e.nodes)
+	}
+	return n.passes(Ingress, to, e.nodes)
+}
+
+// eachEntering calls visit for every pair of points between which something may
+// get through by an entrance. Senders that get as far with a node are asked as
+// one.
+func (n *Network) eachEntering(runs []uint32, settled func(from, to uint32) bool, visit func(from, to uint32, sure, open portsID)) {
+	type distance struct{ sure, open portsID }
+	known := map[uint32]map[distance]set{}
+	outside := map[uint32]map[distance]set{} // known of addresses
+	list := func(nodes uint32) (pods, addresses map[distance]set) {
+		if known[nodes] != nil {
+			return known[nodes], outside[nodes]
+		}
+		known[nodes], outside[nodes] = map[distance]set{}, map[distance]set{}
+		for from := range uint32(len(n.points)) {
+			if !n.points[from].endpoint.initiates() {
+				continue
+			}
+			of := known[nodes]
+			if from >= n.atoms {
+				of = outside[nodes]
+			}
+			sure, open := n.straight(from, nodes)
+			at := distance{sure, open}
+			of[at] = of[at].extend(from, from+1)
+		}
+		return known[nodes], outside[nodes]
+	}
+	pods := set{{0, n.pods}}
+	for i, entrances := range n.entrances {
+		to := uint32(i)
+		var senders []set
+		for j := range entrances {
+			e := &entrances[j]
+			inside, addresses := list(e.nodes)
+			for _, of := range [...]map[distance]set{inside, addresses} {
+				for at, points := range of {
+					if n.knock(e, at.sure, at.open) != Denied {
+						senders = append(senders, points)
+					}
+				}
+			}
+			if _, open := n.policiesOnNodes(e, to); e.masked && n.ports.and(open, e.leads) != noPorts {
+				senders = append(senders, pods)
+			}
+		}
+		for _, sp := range union(senders...) {
+			for from := sp.lo; from < sp.hi; from++ {
+				if n.itself(from, to) {
+					continue
+				}
+				if runs[from] > from+1 && settled(from, to) {
+					from = min(runs[from], sp.hi) - 1
+					continue
+				}
+				if sure, open := n.entering(from, to); open != noPorts {
+					visit(from, to, sure, open)
+				}
+			}
+		}
+	}
+}
