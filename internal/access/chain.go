@@ -20,20 +20,20 @@ type Grant struct {
 type IdentityKind string
 
 const (
-	KubernetesUser  IdentityKind = "User"
-	KubernetesGroup IdentityKind = "Group"
-	ServiceAccount  IdentityKind = "ServiceAccount"
-	NodeIdentity    IdentityKind = "Node" // the kubelet and whatever runs beside it
-	IAMUser         IdentityKind = "IAMUser"
-	IAMRole         IdentityKind = "IAMRole"
-	AWSAccount      IdentityKind = "Account" // any principal of an account
-	Anybody         IdentityKind = "Anybody" // without a sign-in
+	KubernetesUser  IdentityKind = "User"           // of a cluster
+	KubernetesGroup IdentityKind = "Group"          // of a cluster
+	ServiceAccount  IdentityKind = "ServiceAccount" // of a cluster
+	NodeIdentity    IdentityKind = "Node"           // the kubelet and whatever runs beside it
+	IAMUser         IdentityKind = "IAMUser"        // of an account
+	IAMRole         IdentityKind = "IAMRole"        // of an account
+	AWSAccount      IdentityKind = "Account"        // any principal of an account
+	Anybody         IdentityKind = "Anybody"        // without a sign-in
 )
 
 // An Identity is somebody who can do something: a user or group of Kubernetes,
 // a service account, a node, a principal of AWS.
 type Identity struct {
-	Kind      IdentityKind `json:"kind"`
+	Kind      IdentityKind `json:"kind"`                // what it is
 	Cluster   string       `json:"cluster,omitempty"`   // name of the cluster; "" where the estate has one or for AWS
 	Namespace string       `json:"namespace,omitempty"` // of a service account
 	Name      string       `json:"name"`                // "alice", "system:masters", "deployer", an ARN in AWS

@@ -18,15 +18,15 @@ const Everywhere = "*"
 
 // A Query asks for one right on the API server.
 type Query struct {
-	Verb        string `json:"verb"`
-	Group       string `json:"group,omitempty"`
-	Resource    string `json:"resource,omitempty"`
-	Subresource string `json:"subresource,omitempty"`
+	Verb        string `json:"verb"`                  // "get", "create", "*"
+	Group       string `json:"group,omitempty"`       // of the API, "" for the core's
+	Resource    string `json:"resource,omitempty"`    // in the plural: "secrets"
+	Subresource string `json:"subresource,omitempty"` // "exec" of pods
 	// Name is that of one object. Without it the right on all of them is
 	// asked for; who has it on some is told apart.
 	Name string `json:"name,omitempty"`
 	// Namespace is "" for what stands in none and for a request of all
-	// namespaces at once, Everywhere for whichever.
+	// namespaces at once, "*" (Everywhere) for whichever.
 	Namespace string `json:"namespace,omitempty"`
 	URL       string `json:"url,omitempty"` // instead of a resource: "/metrics"
 }

@@ -83,24 +83,24 @@ var silent = []string{"iam:PassRole"}
 // A Suggestion is what would be left of a principal's policies if it kept what
 // it uses.
 type Suggestion struct {
-	Policies []Reduction `json:"policies"`
-	Notes    []string    `json:"notes,omitempty"`
+	Policies []Reduction `json:"policies"`        // those of its own
+	Notes    []string    `json:"notes,omitempty"` // what to know before they are used, and what could not be read
 }
 
 // A Reduction is one policy before and after, as JSON text or, of a role of
 // Kubernetes, as YAML.
 type Reduction struct {
-	Name    string   `json:"name"`
-	Before  string   `json:"before"`
-	After   string   `json:"after"` // "" where nothing is left to allow
-	Kept    []Reason `json:"kept"`
-	Dropped []Reason `json:"dropped"`
+	Name    string   `json:"name"`    // in words: "the inline policy work"
+	Before  string   `json:"before"`  // as it is
+	After   string   `json:"after"`   // as it would be; "" where nothing is left to allow
+	Kept    []Reason `json:"kept"`    // what stays, and why
+	Dropped []Reason `json:"dropped"` // what goes, and why
 }
 
 // A Reason is why something stays or goes.
 type Reason struct {
-	What string `json:"what"`
-	Why  string `json:"why"`
+	What string `json:"what"` // an action, or the verb and resource of a request
+	Why  string `json:"why"`  // in words
 }
 
 // Suggest reduces the policies of a principal to what it used. An Allow keeps

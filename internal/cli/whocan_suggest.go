@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/feed/cloudtrail"
 	"github.com/eksafe/eksafe/internal/feed/kubeaudit"
+	"github.com/eksafe/eksafe/internal/report"
 )
 
 // A usageConfig is what who-can suggest was asked.
@@ -93,15 +93,10 @@ func (a *app) suggest(ctx context.Context, c *usageConfig) error {
 	}
 	a.mentionProblems(e)
 	if c.output == "json" {
-		return a.deliver("", reportMode, func(w io.Writer) error {
-			enc := json.NewEncoder(w)
-			enc.SetIndent("", "  ")
-			return enc.Encode(struct {
-				SchemaVersion string `json:"schemaVersion"`
-				Principal     string `json:"principal"`
-				*access.Suggestion
-			}{"eksafe.dev/suggest/v1", called(e, who), s})
-		})
+		answer := &report.WhoCan{
+			GeneratedAt: a.Now(), ToolVersion: Version(), Question: "what of its rights " + called(e, who) + " uses", Of: who, Suggestion: s,
+		}
+		return a.deliver("", reportMode, answer.WriteJSON)
 	}
 	_, err = io.WriteString(a.Stdout, safe(suggestionText(called(e, who), s)))
 	return err

@@ -69,11 +69,11 @@ type SecurityGroup struct {
 
 // SecurityGroupRule allows one peer; exactly one of the last five is set.
 type SecurityGroupRule struct {
-	IpProtocol            string `json:"ipProtocol"` // tcp, udp, icmp, icmpv6, a number, or -1 for all
-	FromPort              int    `json:"fromPort"`   // -1 for all
-	ToPort                int    `json:"toPort"`
-	CidrIp                string `json:"cidrIp,omitempty"`
-	CidrIpv6              string `json:"cidrIpv6,omitempty"`
+	IpProtocol            string `json:"ipProtocol"`                      // "tcp", "udp", "icmp", "icmpv6", a number, or "-1" for all
+	FromPort              int    `json:"fromPort"`                        // the first of the range; -1 for all
+	ToPort                int    `json:"toPort"`                          // the last of the range; -1 for all
+	CidrIp                string `json:"cidrIp,omitempty"`                // addresses of the peer
+	CidrIpv6              string `json:"cidrIpv6,omitempty"`              // addresses of the peer
 	SourceSecurityGroupId string `json:"sourceSecurityGroupId,omitempty"` // of the peer, in both directions
 	SourcePrefixListId    string `json:"sourcePrefixListId,omitempty"`    // of the peer, in both directions
 	Unresolved            bool   `json:"unresolved,omitempty" cfn:"-"`    // a template's value that cannot be known before it is deployed

@@ -21,10 +21,10 @@ type Kind string
 // A Ref identifies a resource. ID is unique within an estate:
 // "deployment/prod/orders" in a cluster, an ARN in AWS.
 type Ref struct {
-	Kind      Kind   `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-	ID        string `json:"id"`
+	Kind      Kind   `json:"kind"`                // "Workload", "DBInstance" …
+	Namespace string `json:"namespace,omitempty"` // absent outside a cluster, and of what stands in none
+	Name      string `json:"name"`                // as people call it; ID tells apart what shares it
+	ID        string `json:"id"`                  // "deployment/prod/orders", an ARN
 }
 
 // String returns the ID.
@@ -55,18 +55,18 @@ const (
 
 // Coverage says how far one source could read one kind.
 type Coverage struct {
-	Kind  Kind   `json:"kind"`
-	State State  `json:"state"`
+	Kind  Kind   `json:"kind"`          // of the resources
+	State State  `json:"state"`         // whether they are known
 	Why   string `json:"why,omitempty"` // empty when read, and when no source could have been asked
-	Count int    `json:"count"`
+	Count int    `json:"count"`         // how many were read
 }
 
 // A Problem is a part of the input that was left out, in one line.
 type Problem struct {
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`
-	What   string `json:"what"`
-	Remedy string `json:"remedy,omitempty"`
+	File   string `json:"file,omitempty"`   // where it stands
+	Line   int    `json:"line,omitempty"`   // from 1
+	What   string `json:"what"`             // what was left out, and why
+	Remedy string `json:"remedy,omitempty"` // what to do about it
 }
 
 // String returns "file:line: what; remedy".
@@ -89,21 +89,21 @@ func (p Problem) String() string {
 // Ignored counts input of a kind that eksafe does not judge.
 type Ignored struct {
 	APIVersion string `json:"apiVersion,omitempty"` // empty for CloudFormation
-	Kind       string `json:"kind"`
-	Count      int    `json:"count"`
+	Kind       string `json:"kind"`                 // as the input has it
+	Count      int    `json:"count"`                // how many resources
 }
 
 // A SourceKind says what a source reads.
 type SourceKind string
 
 const (
-	ManifestSource       SourceKind = "manifest"
-	KubernetesSource     SourceKind = "kubernetes"
-	AWSSource            SourceKind = "aws"
-	CloudFormationSource SourceKind = "cloudformation"
-	TerraformSource      SourceKind = "terraform"
-	SnapshotSource       SourceKind = "snapshot"
-	FindingsSource       SourceKind = "findings" // of other tools
+	ManifestSource       SourceKind = "manifest"       // files of Kubernetes
+	KubernetesSource     SourceKind = "kubernetes"     // a cluster that runs
+	AWSSource            SourceKind = "aws"            // an account
+	CloudFormationSource SourceKind = "cloudformation" // templates
+	TerraformSource      SourceKind = "terraform"      // plans and states
+	SnapshotSource       SourceKind = "snapshot"       // an estate that was saved
+	FindingsSource       SourceKind = "findings"       // of other tools
 )
 
 // A Source records what one source gave to the estate.

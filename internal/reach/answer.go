@@ -14,7 +14,7 @@ type Verdict int
 const (
 	Unknown Verdict = iota // the estate does not show what decides
 	Denied                 // every reading denies it
-	Allowed
+	Allowed                // it gets through
 )
 
 var verdictNames = [...]string{"unknown", "denied", "allowed"}
@@ -78,15 +78,15 @@ type LayerKind string
 
 // The layers, in the order in which a connection meets them.
 const (
-	EgressPolicies    LayerKind = "egress policies"
-	NodePorts         LayerKind = "node port"
-	SecurityGroups    LayerKind = "security groups"
-	NetworkACLs       LayerKind = "network ACLs"
-	Routes            LayerKind = "routes"
-	IngressPolicies   LayerKind = "ingress policies"
-	MeshMTLS          LayerKind = "mesh mTLS"
-	MeshAuthorization LayerKind = "mesh authorization"
-	MeshSidecar       LayerKind = "mesh sidecar"
+	EgressPolicies    LayerKind = "egress policies"    // of the pod that begins it
+	NodePorts         LayerKind = "node port"          // that leads on to a pod
+	SecurityGroups    LayerKind = "security groups"    // of either end
+	NetworkACLs       LayerKind = "network ACLs"       // of the subnets, in both directions
+	Routes            LayerKind = "routes"             // from one end to the other
+	IngressPolicies   LayerKind = "ingress policies"   // of the pod that answers
+	MeshMTLS          LayerKind = "mesh mTLS"          // whether the receiver takes what the sender sends, encrypted or not
+	MeshAuthorization LayerKind = "mesh authorization" // of Istio, at the receiver
+	MeshSidecar       LayerKind = "mesh sidecar"       // the routes of the sender's proxy, round which it can go
 )
 
 // A Layer is what one of the layers says of a connection.

@@ -11,21 +11,21 @@ type EndpointKind string
 
 // The kinds of endpoints.
 const (
-	WorkloadEndpoint     EndpointKind = "Workload"
-	DatabaseEndpoint     EndpointKind = "Database" // an instance, cluster or proxy of RDS
-	CacheEndpoint        EndpointKind = "Cache"
-	KafkaEndpoint        EndpointKind = "KafkaCluster"
-	SearchEndpoint       EndpointKind = "OpenSearchDomain"
-	FileSystemEndpoint   EndpointKind = "FileSystem"
-	LoadBalancerEndpoint EndpointKind = "LoadBalancer"
-	VPCEndpoint          EndpointKind = "VPCEndpoint"
-	MetadataEndpoint     EndpointKind = "InstanceMetadata"
-	PodIdentityEndpoint  EndpointKind = "PodIdentityAgent"
-	NodeDNSEndpoint      EndpointKind = "NodeLocalDNS"
-	NodesEndpoint        EndpointKind = "Nodes"   // the nodes themselves: their kubelets, the ports that lead on to pods
-	DomainEndpoint       EndpointKind = "Domain"  // a name in the internet that a policy names
-	NetworkEndpoint      EndpointKind = "Network" // addresses that belong to nothing above
-	InternetEndpoint     EndpointKind = "Internet"
+	WorkloadEndpoint     EndpointKind = "Workload"         // pods of one template
+	DatabaseEndpoint     EndpointKind = "Database"         // an instance, cluster or proxy of RDS
+	CacheEndpoint        EndpointKind = "Cache"            // that AWS runs
+	KafkaEndpoint        EndpointKind = "KafkaCluster"     // of MSK
+	SearchEndpoint       EndpointKind = "OpenSearchDomain" // of OpenSearch Service
+	FileSystemEndpoint   EndpointKind = "FileSystem"       // of EFS
+	LoadBalancerEndpoint EndpointKind = "LoadBalancer"     // that stands
+	VPCEndpoint          EndpointKind = "VPCEndpoint"      // the door to an API of AWS
+	MetadataEndpoint     EndpointKind = "InstanceMetadata" // the service of every node
+	PodIdentityEndpoint  EndpointKind = "PodIdentityAgent" // on every node
+	NodeDNSEndpoint      EndpointKind = "NodeLocalDNS"     // on every node
+	NodesEndpoint        EndpointKind = "Nodes"            // the nodes themselves: their kubelets, the ports that lead on to pods
+	DomainEndpoint       EndpointKind = "Domain"           // a name in the internet that a policy names
+	NetworkEndpoint      EndpointKind = "Network"          // addresses that belong to nothing above
+	InternetEndpoint     EndpointKind = "Internet"         // public addresses
 )
 
 // An Endpoint is what people ask about: a workload, a database, the internet.

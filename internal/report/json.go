@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/eksafe/eksafe/internal/control"
@@ -17,17 +19,19 @@ import (
 // JSON Schema.
 const SchemaVersion = "eksafe.dev/report/v1"
 
+// A toolInfo is the program that wrote a document.
 type toolInfo struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
+	Name    string `json:"name"`    // always eksafe
+	Version string `json:"version"` // of the release
 }
 
+// A sourceInfo is what one source gave to the estate.
 type sourceInfo struct {
-	Kind     estate.SourceKind `json:"kind"`
-	Name     string            `json:"name"`
-	Coverage []estate.Coverage `json:"coverage"`
-	Problems []estate.Problem  `json:"problems,omitempty"`
-	Ignored  []estate.Ignored  `json:"ignored,omitempty"`
+	Kind     estate.SourceKind `json:"kind"`               // what it reads
+	Name     string            `json:"name"`               // a path, a context of kubectl, an account with its region
+	Coverage []estate.Coverage `json:"coverage"`           // how far each kind could be read
+	Problems []estate.Problem  `json:"problems,omitempty"` // parts of the input that were left out
+	Ignored  []estate.Ignored  `json:"ignored,omitempty"`  // input of kinds that eksafe does not judge
 }
 
 type summary struct {
@@ -80,15 +84,9 @@ var exposureNames = map[trace.Exposure]string{trace.NoEntry: "no", trace.Interna
 // WriteJSON writes the report as JSON of SchemaVersion. Two reports of one
 // input differ in generatedAt alone.
 func (r *Report) WriteJSON(w io.Writer) error {
-	out := &jsonWriter{w: bufio.NewWriterSize(w, 1<<16)}
-	out.enc = json.NewEncoder(&out.part)
-	out.enc.SetEscapeHTML(false)
-	out.object(func() { r.writeJSON(out) })
-	out.raw("\n")
-	if out.err != nil {
-		return out.err
-	}
-	return out.w.Flush()
+	return writeJSON(w, func(out *jsonWriter) {
+		out.object(func() { r.writeJSON(out) })
+	})
 }
 
 func (r *Report) writeJSON(out *jsonWriter) {
@@ -144,6 +142,19 @@ type jsonWriter struct {
 	indent string
 	fields int // of the current object
 	err    error
+}
+
+// writeJSON writes one value and the end of its line.
+func writeJSON(w io.Writer, write func(*jsonWriter)) error {
+	out := &jsonWriter{w: bufio.NewWriterSize(w, 1<<16)}
+	out.enc = json.NewEncoder(&out.part)
+	out.enc.SetEscapeHTML(false)
+	write(out)
+	out.raw("\n")
+	if out.err != nil {
+		return out.err
+	}
+	return out.w.Flush()
 }
 
 func (j *jsonWriter) raw(s string) {
@@ -251,6 +262,92 @@ func (j *jsonWriter) list(name string, n int, element func(int)) {
 			element(i)
 		}
 	})
+}
+
+// A stream is a list of which the elements are made while it is written. A nil
+// one is empty, or with omitzero absent. Only the fields of what document writes
+// may be streams.
+type stream[T any] func(yield func(T) bool)
+
+func (s stream[T]) each(write func(any)) {
+	if s == nil {
+		return
+	}
+	for v := range s {
+		write(v)
+	}
+}
+
+// streamed is the stream of what a function returns of each element of a list, nil
+// for a nil list.
+func streamed[S, T any](list []S, of func(*S) T) stream[T] {
+	if list == nil {
+		return nil
+	}
+	return func(yield func(T) bool) {
+		for i := range list {
+			if !yield(of(&list[i])) {
+				return
+			}
+		}
+	}
+}
+
+// document writes a struct as encoding/json does, but for its streams, also
+// those of a struct that a field points to, which it writes element by element.
+// Of the options of tags it knows omitzero.
+func (j *jsonWriter) document(v reflect.Value) {
+	j.object(func() {
+		for field, value := range v.Fields() {
+			name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if option == "omitzero" && value.IsZero() {
+				continue
+			}
+			part := value
+			if part.Kind() == reflect.Pointer {
+				part = part.Elem()
+			}
+			list, isList := part.Interface().(interface{ each(write func(any)) })
+			switch {
+			case isList:
+				j.stream(name, list.each)
+			case hasStreams(part.Type()):
+				j.name(name)
+				j.document(part)
+			default:
+				j.field(name, part.Interface())
+			}
+		}
+	})
+}
+
+func hasStreams(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	for f := range t.Fields() {
+		if f.Type.Kind() == reflect.Func {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *jsonWriter) stream(name string, each func(write func(any))) {
+	j.name(name)
+	outer, end := j.indent, "]"
+	j.indent += "  "
+	open := "["
+	each(func(v any) {
+		j.raw(open + "\n" + j.indent)
+		j.value(v)
+		open, end = ",", "\n"+outer+"]"
+	})
+	if end == "]" {
+		j.raw(open)
+	}
+	j.raw(end)
+	j.indent = outer
 }
 
 func (r *Report) summary() summary {

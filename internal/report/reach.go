@@ -34,18 +34,19 @@ type Reach struct {
 	Suggestion *reach.Suggestion // nil unless it was asked for
 }
 
-// ports is the JSON of ports: ranges of each protocol.
+// A portsInfo is a range of ports of one protocol. A port of ICMP is its type and
+// code, type<<8 + code; one of IP is the number of a protocol that has no name here.
 type portsInfo struct {
-	Protocol string `json:"protocol"`
-	First    int    `json:"first"`
-	Last     int    `json:"last"`
+	Protocol reach.Protocol `json:"protocol"` // of the ports
+	First    uint16         `json:"first"`    // the lowest port
+	Last     uint16         `json:"last"`     // the highest port, which belongs to the range
 }
 
 func portsOf(p *reach.Ports) []portsInfo {
 	out := []portsInfo{}
 	for protocol, ranges := range p {
 		for _, r := range ranges {
-			out = append(out, portsInfo{reach.Protocol(protocol).String(), int(r.First), int(r.Last)})
+			out = append(out, portsInfo{reach.Protocol(protocol), r.First, r.Last})
 		}
 	}
 	return out

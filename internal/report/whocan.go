@@ -3,7 +3,6 @@ package report
 import (
 	"bufio"
 	"cmp"
-	"encoding/json"
 	"io"
 	"slices"
 	"strconv"
@@ -11,11 +10,10 @@ import (
 	"time"
 
 	"github.com/eksafe/eksafe/internal/access"
-	"github.com/eksafe/eksafe/internal/estate"
 )
 
-// WhoCanVersion names the shape of the JSON that answers who can; docs/who-can.md
-// describes it.
+// WhoCanVersion names the shape of the JSON that answers who can; docs/reference
+// holds its JSON Schema.
 const WhoCanVersion = "eksafe.dev/who-can/v1"
 
 // A WhoCan is the answer to who can do something, or to what somebody can do.
@@ -29,9 +27,13 @@ type WhoCan struct {
 	Holders  []access.Holder
 	Accounts []access.Holder  // who becomes administrator of an account of AWS; nil where that was not asked
 	Standing *access.Standing // of one principal
-	Unread   []string         // what may hide others
-	Assumed  []string         // what may take some away
-	Team     func(access.Identity) string
+
+	Suggestion *access.Suggestion // of the policies of Of, for WriteJSON alone; nil unless it was asked for
+	Of         access.Identity
+
+	Unread  []string // what may hide others
+	Assumed []string // what may take some away
+	Team    func(access.Identity) string
 }
 
 // What one screen can hold of an answer.
@@ -391,149 +393,4 @@ func (a *WhoCan) command(more ...string) string {
 		words[i] = shellWord(w)
 	}
 	return strings.Join(words, " ")
-}
-
-type whoCanIdentity struct {
-	access.Identity
-	Label string `json:"label"`
-	Team  string `json:"team,omitempty"`
-}
-
-type whoCanGrant struct {
-	Subject  *estate.Ref     `json:"subject,omitempty"`
-	Field    string          `json:"field,omitempty"`
-	Says     string          `json:"says"`
-	Location *whoCanLocation `json:"location,omitempty"`
-}
-
-type whoCanLocation struct {
-	File string `json:"file"`
-	Line int    `json:"line"`
-}
-
-type whoCanStep struct {
-	From      whoCanIdentity `json:"from"`
-	To        whoCanIdentity `json:"to"`
-	Technique string         `json:"technique"`
-	How       string         `json:"how"`
-	Certain   string         `json:"certain"`
-	Grants    []whoCanGrant  `json:"grants"`
-}
-
-type whoCanHolder struct {
-	Identity whoCanIdentity  `json:"identity"`
-	Certain  string          `json:"certain"` // "yes" or "unclear"
-	Direct   bool            `json:"direct"`
-	Only     []string        `json:"only,omitempty"`
-	Through  *whoCanIdentity `json:"through,omitempty"`
-	Steps    []whoCanStep    `json:"steps"`
-	Grants   []whoCanGrant   `json:"grants"`
-}
-
-type whoCanPowers struct {
-	Namespace  string   `json:"namespace"`
-	Direct     []string `json:"direct"`
-	Escalation []string `json:"escalation"`
-	Unclear    []string `json:"unclear"`
-	Allows     []string `json:"allows"`
-}
-
-type whoCanStanding struct {
-	Identity whoCanIdentity   `json:"identity"`
-	Known    bool             `json:"known"`
-	Groups   []whoCanIdentity `json:"groups"`
-	Admin    *whoCanHolder    `json:"admin"`
-	Account  *whoCanHolder    `json:"accountAdmin"`
-	Places   []whoCanPowers   `json:"namespaces"`
-	Becomes  []whoCanHolder   `json:"becomes"`
-}
-
-type whoCanJSON struct {
-	SchemaVersion string          `json:"schemaVersion"`
-	GeneratedAt   string          `json:"generatedAt"`
-	Tool          toolInfo        `json:"tool"`
-	Question      string          `json:"question"`
-	Query         *access.Query   `json:"query,omitempty"`
-	Holders       []whoCanHolder  `json:"holders"`
-	Accounts      []whoCanHolder  `json:"accountAdmins,omitempty"`
-	Principal     *whoCanStanding `json:"principal,omitempty"`
-	Unread        []string        `json:"unread"`
-	Assumed       []string        `json:"assumed,omitempty"`
-}
-
-// WriteJSON writes the answer as JSON of WhoCanVersion.
-func (a *WhoCan) WriteJSON(w io.Writer) error {
-	out := whoCanJSON{
-		SchemaVersion: WhoCanVersion, GeneratedAt: a.GeneratedAt.UTC().Format(time.RFC3339), Tool: toolInfo{Tool, a.ToolVersion},
-		Question: a.Question, Query: a.Query, Holders: []whoCanHolder{}, Unread: append([]string{}, a.Unread...),
-		Assumed: a.Assumed,
-	}
-	for _, h := range a.Holders {
-		out.Holders = append(out.Holders, a.holderOf(h))
-	}
-	for _, h := range a.Accounts {
-		out.Accounts = append(out.Accounts, a.holderOf(h))
-	}
-	if s := a.Standing; s != nil {
-		p := &whoCanStanding{Identity: a.identity(s.Identity), Known: s.Known, Groups: []whoCanIdentity{}, Places: []whoCanPowers{}, Becomes: []whoCanHolder{}}
-		for _, g := range s.Groups {
-			p.Groups = append(p.Groups, a.identity(g))
-		}
-		if s.Admin != nil {
-			h := a.holderOf(*s.Admin)
-			p.Admin = &h
-		}
-		if s.Account != nil {
-			h := a.holderOf(*s.Account)
-			p.Account = &h
-		}
-		for _, place := range s.Places {
-			p.Places = append(p.Places, whoCanPowers{
-				place.Namespace, append([]string{}, place.Direct...), append([]string{}, place.Escalation...),
-				append([]string{}, place.Unclear...), append([]string{}, place.Allows...),
-			})
-		}
-		for _, h := range s.Becomes {
-			p.Becomes = append(p.Becomes, a.holderOf(h))
-		}
-		out.Principal = p
-	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
-}
-
-func (a *WhoCan) identity(id access.Identity) whoCanIdentity {
-	return whoCanIdentity{id, id.Label(), a.team(id)}
-}
-
-func (a *WhoCan) holderOf(h access.Holder) whoCanHolder {
-	out := whoCanHolder{
-		Identity: a.identity(h.Identity), Certain: h.Certain.String(), Direct: h.Direct(), Only: h.Only,
-		Steps: []whoCanStep{}, Grants: grantsOf(h.Chain.Grants),
-	}
-	if h.Through != (access.Identity{}) {
-		through := a.identity(h.Through)
-		out.Through = &through
-	}
-	for _, s := range h.Chain.Steps {
-		out.Steps = append(out.Steps, whoCanStep{a.identity(s.From), a.identity(s.To), s.Technique, s.How, s.Certain.String(), grantsOf(s.Grants)})
-	}
-	return out
-}
-
-func grantsOf(grants []access.Grant) []whoCanGrant {
-	out := []whoCanGrant{}
-	for _, g := range grants {
-		one := whoCanGrant{Field: g.Field, Says: g.Says}
-		if !g.Subject.IsZero() {
-			one.Subject = &g.Subject
-		}
-		if file, line := g.Origin.Locate(g.Field); file != "" {
-			one.Location = &whoCanLocation{file, line}
-		}
-		out = append(out, one)
-	}
-	return out
 }
