@@ -91,13 +91,18 @@ type LoadBalancerConfiguration struct {
 // LoadBalancerConfigurationSpec is the specification of a
 // LoadBalancerConfiguration.
 type LoadBalancerConfigurationSpec struct {
-	Scheme                 string                  `json:"scheme,omitempty"`
-	LoadBalancerName       string                  `json:"loadBalancerName,omitempty"`
-	SourceRanges           []string                `json:"sourceRanges,omitempty"`
-	LoadBalancerAttributes []Attribute             `json:"loadBalancerAttributes,omitempty"`
-	ListenerConfigurations []ListenerConfiguration `json:"listenerConfigurations,omitempty"`
-	WAFv2                  *WAFv2Configuration     `json:"wafV2,omitempty"`
-	MergingMode            string                  `json:"mergingMode,omitempty"`
+	Scheme                 string      `json:"scheme,omitempty"`
+	LoadBalancerName       string      `json:"loadBalancerName,omitempty"`
+	SourceRanges           []string    `json:"sourceRanges,omitempty"`
+	SecurityGroups         []string    `json:"securityGroups,omitempty"`
+	SecurityGroupPrefixes  []string    `json:"securityGroupPrefixes,omitempty"`
+	LoadBalancerAttributes []Attribute `json:"loadBalancerAttributes,omitempty"`
+	// ManageBackendSecurityGroupRules says whether the controller opens the groups
+	// of the targets to SecurityGroups.
+	ManageBackendSecurityGroupRules bool                    `json:"manageBackendSecurityGroupRules,omitempty"`
+	ListenerConfigurations          []ListenerConfiguration `json:"listenerConfigurations,omitempty"`
+	WAFv2                           *WAFv2Configuration     `json:"wafV2,omitempty"`
+	MergingMode                     string                  `json:"mergingMode,omitempty"`
 }
 
 // ListenerConfiguration configures the listener at "PROTOCOL:port".

@@ -186,6 +186,7 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 			note(r.Name + " was left out, because the API server would reject it: " + r.Says)
 		}
 	}
+	note(n.noteOfPrediction(from), n.noteOfPrediction(to))
 	if e := n.entranceOf(a, from, to); e != nil {
 		note(n.explainEntrance(a, e, from, to)...)
 		a.Encryption, a.EncryptionWhy = n.mesh.encryption(e.nodes, to, a.Protocol, a.Port)
@@ -196,7 +197,7 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 		a.Layers = append(a.Layers, l)
 		note(notes...)
 	}
-	layers, notes := n.mesh.carriedLayers(from, to, a, func(a *Answer) ([]Layer, []string) { return n.vpc.explain(n, from, to, a.Protocol, a.Port) })
+	layers, notes := n.mesh.carriedLayers(from, to, a, func(a *Answer) ([]Layer, []string) { return n.explainAWS(from, to, a.Protocol, a.Port) })
 	a.Layers = append(a.Layers, layers...)
 	note(notes...)
 	if to < n.pods {

@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -97,17 +96,34 @@ func (n *Network) addNodePort(p *point, s *estate.Resource[corev1.Service], i in
 		Place: trace.Place{Subject: estate.Services.Ref(s), Origin: &s.Origin, Field: fmt.Sprintf("spec.ports[%d]", i)},
 		Name:  "Service " + s.Object.Namespace + "/" + s.Object.Name, Says: what,
 	}
-	number := cmp.Or(port.TargetPort.IntVal, port.Port)
+	for _, inner := range targetPorts(*port, p.endpoint.Workload) {
+		n.enter(p, inner, e)
+	}
+}
+
+// targetPorts returns where a port of a Service leads.
+func targetPorts(p corev1.ServicePort, server *estate.Workload) []Named {
+	protocol, ok := protocolOf(p.Protocol)
+	if !ok {
+		return nil
+	}
+	number := p.Port
 	switch {
-	case port.TargetPort.StrVal != "":
-		for _, named := range p.ports[port.TargetPort.StrVal] {
-			if named.Protocol == protocol {
-				n.enter(p, named, e)
+	case p.TargetPort.StrVal != "":
+		var out []Named
+		for _, n := range namedPorts(server)[p.TargetPort.StrVal] {
+			if n.Protocol == protocol {
+				out = append(out, n)
 			}
 		}
-	case number > 0 && number <= lastPort:
-		n.enter(p, Named{protocol, uint16(number)}, e)
+		return out
+	case p.TargetPort.IntVal > 0:
+		number = p.TargetPort.IntVal
 	}
+	if number < 1 || number > lastPort {
+		return nil
+	}
+	return []Named{{protocol, uint16(number)}}
 }
 
 // addHostPorts adds the host ports of a pod. They keep the address of who comes.
@@ -204,6 +220,9 @@ func stricter(a, b Verdict) Verdict {
 // knocks says whether a connection gets to the port of the nodes. Of nodes in a
 // network that nobody has read, only pods are known to reach them.
 func (n *Network) knocks(e *entrance, from uint32) Verdict {
+	if p := n.predicted(from); p != nil {
+		return p.knocks(n, e, from)
+	}
 	sure, open := n.straight(from, e.nodes)
 	if from >= n.atoms && !n.vpc.seen {
 		sure = noPorts

@@ -67,7 +67,11 @@ func (n *Network) explainEntrance(a *Answer, e *entrance, from, to uint32) (note
 		one(n.explainPolicies(Egress, from, e.nodes, &outer))
 	}
 	if !early {
-		add(n.vpc.explain(n, from, e.nodes, outer.Protocol, outer.Port))
+		if p := n.predicted(from); p != nil {
+			add(n.explainKnock(p, e, from, outer.Protocol, outer.Port))
+		} else {
+			add(n.vpc.explain(n, from, e.nodes, outer.Protocol, outer.Port))
+		}
 		if g := &n.guards[Ingress]; g.points.has(e.nodes) {
 			one(Layer{Kind: IngressPolicies, Of: n.points[e.nodes].endpoint.Name, Enforced: trace.Unclear, By: "Calico", Why: g.why, Rules: g.rules}, nil)
 		}
@@ -111,6 +115,7 @@ func (n *Network) explainPort(a *Answer, e *entrance, from uint32, early bool) L
 	l.Why = fmt.Sprintf("%s %s, and that leads to %s %d of %s", e.rule.Name, e.rule.Says, e.inner.Protocol, e.inner.Port, a.To.Name)
 	sure, open := n.straight(from, e.nodes)
 	switch {
+	case n.predicted(from) != nil:
 	case early:
 		l.Why += "; the node of the client leads it on, with its own address"
 	case from >= n.atoms && !n.vpc.seen:

@@ -53,7 +53,7 @@ func TestAnswers(t *testing.T) {
 		}
 		for range 20 {
 			from, to := pick(g, network.Endpoints()...), pick(g, network.Endpoints()...)
-			if from.Workload == nil && to.Workload == nil || from.Kind == DomainEndpoint || from == to && from.Workload.Controller == "Pod" {
+			if from.Workload == nil && to.Workload == nil || from.Kind == DomainEndpoint || from.target != nil || to.target != nil || from == to && from.Workload.Controller == "Pod" {
 				continue
 			}
 			protocol, port := pick(g, TCP, UDP, SCTP), pick(g, interesting...)

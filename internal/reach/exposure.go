@@ -589,7 +589,7 @@ func (x *exposer) blocks(from, to uint32) (what string, certain bool) {
 			return in.words(), x.inForce(in, to)
 		}
 	}
-	_, aws := x.vpc.between(from, to)
+	_, aws := x.aws(from, to)
 	_, mesh := x.mesh.between(from, to)
 	s := &x.senders[x.class[from]]
 	switch {

@@ -590,6 +590,6 @@ func (n *Network) beneath(from, to uint32) (sure, open portsID) {
 	if open == noPorts {
 		return noPorts, noPorts
 	}
-	s, o = n.vpc.between(from, to)
+	s, o = n.aws(from, to)
 	return n.ports.and(sure, s), n.ports.and(open, o)
 }

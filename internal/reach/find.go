@@ -136,21 +136,11 @@ func (n *Network) service(ref, name string) (found, error) {
 				if known, ok := protocolOf(p.Protocol); !ok || known != protocol || p.Port != int32(port) && p.NodePort != int32(port) {
 					continue
 				}
-				switch {
-				case p.TargetPort.StrVal != "":
-					var out []Named
-					for _, e := range f.endpoints {
-						for _, named := range namedPorts(e.Workload)[p.TargetPort.StrVal] {
-							if named.Protocol == protocol {
-								out = append(out, named)
-							}
-						}
-					}
-					return out
-				case p.TargetPort.IntVal > 0:
-					return []Named{{protocol, uint16(p.TargetPort.IntVal)}}
+				var out []Named
+				for _, e := range f.endpoints {
+					out = append(out, targetPorts(p, e.Workload)...)
 				}
-				return []Named{{protocol, uint16(p.Port)}}
+				return sortedPorts(out)
 			}
 			return nil
 		}

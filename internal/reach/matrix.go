@@ -152,7 +152,7 @@ func (n *Network) each(runs []uint32, settled func(from, to uint32) bool, visit 
 		if n.guards[Egress].points.has(from) || n.guards[Ingress].points.has(to) {
 			sure = noPorts // what guards the host is not computed
 		}
-		s, o := n.vpc.between(from, to)
+		s, o := n.aws(from, to)
 		if sure, open = n.ports.and(sure, s), n.ports.and(open, o); open == noPorts {
 			return
 		}

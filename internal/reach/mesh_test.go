@@ -22,6 +22,11 @@ import (
 // networkOf reads manifests.
 func networkOf(t testing.TB, text string) *Network {
 	t.Helper()
+	return New(trace.New(readOf(t, text)))
+}
+
+func readOf(t testing.TB, text string) *estate.Estate {
+	t.Helper()
 	read, err := manifest.Read(context.Background(), []string{manifest.Stdin}, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +36,7 @@ func networkOf(t testing.TB, text string) *Network {
 			t.Fatal(p)
 		}
 	}
-	return New(trace.New(read.Estate))
+	return read.Estate
 }
 
 // shop writes pods of three namespaces: shop and other, which have the labels

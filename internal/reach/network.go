@@ -329,7 +329,7 @@ func served(w *estate.Workload) Ports {
 func (n *Network) addTargets() {
 	for _, t := range n.vpc.targets {
 		n.addEndpoint(t.endpoint)
-		n.addPoint(&point{endpoint: t.endpoint, atoms: n.addresses.all(t.networks)})
+		n.addPoint(&point{endpoint: t.endpoint, atoms: n.addresses.all(t.networks), anywhere: t.predicted != nil})
 	}
 	n.addNodes()
 	for _, name := range n.domainNames() {

@@ -162,7 +162,7 @@ func (n *Network) Reaching(to *Endpoint, ports Ports) iter.Seq[Source] {
 // unenforced returns what gets through at most if nothing enforces the policies
 // of the sender of which that is not known.
 func (n *Network) unenforced(from, to uint32) portsID {
-	_, open := n.vpc.between(from, to)
+	_, open := n.aws(from, to)
 	open = n.ports.and(open, n.loosely(Egress, from, to))
 	if open == noPorts {
 		return noPorts

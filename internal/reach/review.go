@@ -298,7 +298,7 @@ func (o *Opening) Passages(wanted func(from, to *Endpoint) bool, wantedPods func
 
 // pass yields what AWS leaves of an opening to a point.
 func (n *Network) pass(s *selecting, to uint32, e *Endpoint, sure, open portsID, yield func(*Passage) bool) bool {
-	vpcSure, vpcOpen := n.vpc.between(s.pods[0], to)
+	vpcSure, vpcOpen := n.aws(s.pods[0], to)
 	sure, open = n.ports.and(sure, vpcSure), n.ports.and(open, vpcOpen)
 	if open == noPorts {
 		return true

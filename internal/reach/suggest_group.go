@@ -82,6 +82,9 @@ func (a *advisor) needsOf(e *Endpoint) []*Need {
 // groupsOf returns the security groups of a target that were read with their
 // rules, none unless all were.
 func (a *advisor) groupsOf(t *target) []*estate.SecurityGroup {
+	if t.predicted != nil {
+		return nil // its controller makes them, or opens those that it is told to take
+	}
 	var out []*estate.SecurityGroup
 	for _, id := range sortedIDs(t.groups) {
 		sg := a.vpc.groups[id]

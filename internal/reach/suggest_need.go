@@ -194,31 +194,6 @@ func sortedPorts(in []Named) []Named {
 	return slices.Compact(in)
 }
 
-// targetPorts returns where a port of a Service leads.
-func targetPorts(p corev1.ServicePort, server *estate.Workload) []Named {
-	protocol, ok := protocolOf(p.Protocol)
-	if !ok {
-		return nil
-	}
-	number := p.Port
-	switch {
-	case p.TargetPort.StrVal != "":
-		var out []Named
-		for _, n := range namedPorts(server)[p.TargetPort.StrVal] {
-			if n.Protocol == protocol {
-				out = append(out, n)
-			}
-		}
-		return out
-	case p.TargetPort.IntVal > 0:
-		number = p.TargetPort.IntVal
-	}
-	if number < 1 || number > lastPort {
-		return nil
-	}
-	return []Named{{protocol, uint16(number)}}
-}
-
 // declareEntry takes up what a load balancer forwards, to pods and from its
 // clients.
 func (a *advisor) declareEntry(lb *trace.LoadBalancer) {
@@ -230,7 +205,7 @@ func (a *advisor) declareEntry(lb *trace.LoadBalancer) {
 					if to == nil {
 						continue
 					}
-					ports := a.entryPorts(l, t, w)
+					ports := podPorts(l, t, w)
 					if len(ports) == 0 {
 						a.open("%s is behind %s, and at which port is not known: name the port in the Service", to.Name, entryName(lb))
 					}
@@ -243,29 +218,6 @@ func (a *advisor) declareEntry(lb *trace.LoadBalancer) {
 			}
 		}
 	}
-}
-
-// entryPorts returns at which ports a load balancer meets the pods of w.
-func (a *advisor) entryPorts(l *trace.Listener, t *trace.Target, w *estate.Workload) []Named {
-	if t.PodPort < 1 || t.PodPort > lastPort {
-		var out []Named
-		if t.Service != nil {
-			for _, p := range t.Service.Object.Spec.Ports {
-				if p.Port == l.Port || len(t.Service.Object.Spec.Ports) == 1 {
-					out = append(out, targetPorts(p, w)...)
-				}
-			}
-		}
-		return sortedPorts(out)
-	}
-	port := uint16(t.PodPort)
-	switch l.Protocol {
-	case "UDP", "QUIC":
-		return []Named{{UDP, port}}
-	case "TCP_UDP", "TCP_QUIC":
-		return []Named{{TCP, port}, {UDP, port}}
-	}
-	return []Named{{TCP, port}}
 }
 
 // An approach is from where what a load balancer forwards comes to the pods.
@@ -281,7 +233,7 @@ func (a *advisor) approaches(lb *trace.LoadBalancer, l *trace.Listener, t *trace
 	why := entryName(lb)
 	var out []approach
 	instances := t.Type.Or("") == "instance"
-	if e := a.byRef[lb.Ref]; e != nil && !instances {
+	if e := a.byRef[lb.Ref]; e != nil && e.target.predicted == nil && !instances {
 		out = append(out, approach{e, why})
 	} else {
 		// A predicted load balancer may be in any subnet of the VPC; and what it

@@ -120,6 +120,12 @@ type class struct {
 	// entry are the ports at which the internet meets the pods through a network
 	// load balancer that keeps the addresses of its clients.
 	entry portsID
+	// facing is true of a load balancer that its controller will stand where the
+	// internet can address it.
+	facing bool
+	// alone is the point of a class that has no other, 0 for none: a load balancer
+	// that leads to targets of its own.
+	alone uint32
 }
 
 // An end is what kind of end of a connection a class is.
@@ -138,15 +144,19 @@ func (v *vpc) settle(n *Network) {
 	v.ports = n.ports
 	v.prepare()
 	v.enter()
+	for _, t := range v.targets {
+		if t.predicted != nil {
+			t.predicted.settle(n.ports)
+		}
+	}
 	v.compileACLs()
 	v.classOf = make([]uint32, len(n.points))
 	index := map[string]uint32{}
 	for i, p := range n.points {
 		c := v.classify(n, p)
 		key := binary.AppendUvarint([]byte{byte(c.end)}, uint64(c.entry))
-		if c.free {
-			key = append(key, 1)
-		}
+		key = append(key, boolByte(c.free), boolByte(c.facing))
+		key = binary.AppendUvarint(key, uint64(c.alone))
 		for _, s := range c.spots {
 			key = binary.AppendUvarint(key, uint64(s)+1)
 		}

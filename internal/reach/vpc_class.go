@@ -121,7 +121,11 @@ func (v *vpc) classify(n *Network, p *point) class {
 	case len(p.stations) > 0:
 		return v.classifyNodes(p.stations)
 	case p.id < n.atoms && p.endpoint.target != nil:
-		return v.classifyTarget(p.endpoint.target)
+		c := v.classifyTarget(p.endpoint.target)
+		if p.endpoint.target.predicted != nil {
+			c.facing, c.alone = p.endpoint.target.public == trace.Yes, p.id+1
+		}
+		return c
 	case p.id < n.atoms:
 		// The addresses of a name are somebody's in the internet.
 		c := class{end: internetEnd}

@@ -120,11 +120,14 @@ func (x *question) groups(d Direction) (l Layer, asked bool, note string) {
 		l.Why = fmt.Sprintf("no %s rule of %s allows %s %d %s %s", d, x.titles(s.ids), x.protocol, x.port, preposition(d), x.name(x.other(end)))
 		for _, id := range s.ids {
 			if g := x.ground.groups[id]; g != nil {
-				l.Rules = append(l.Rules, Rule{Place: groupPlace(g, groupField(d, -1)), Name: x.title(id), Says: "allows nothing that matches"})
+				l.Rules = append(l.Rules, Rule{Place: x.groupPlace(g, groupField(d, -1)), Name: x.title(id), Says: "allows nothing that matches"})
 			}
 		}
 		if len(s.ids) > 0 {
 			l.change = fmt.Sprintf("add to the %s rules of %s: %s %s %s", d, x.title(s.ids[0]), x.ports(), preposition(d), x.peer(peer))
+			if at, ok := x.wishes[x.ground.groups[s.ids[0]]]; ok {
+				l.change = fmt.Sprintf("let %s %s %s in %s: its listeners, and the networks that they are open to", x.ports(), preposition(d), x.peer(peer), nameOf(at.Subject))
+			}
 		}
 	}
 	return l, true, note
@@ -195,7 +198,7 @@ func (x *question) groupRules(id string, d Direction, peer *spot, verdict Verdic
 			doubt = cmp.Or(doubt, fmt.Sprintf("%s of %s %s", groupField(d, i), x.title(id), why))
 		}
 		out = append(out, Rule{
-			Place: groupPlace(g, groupField(d, i)), Name: x.title(id),
+			Place: x.groupPlace(g, groupField(d, i)), Name: x.title(id),
 			Says: fmt.Sprintf("admits %s %s %s", ports, preposition(d), peerOf(r)),
 		})
 		if d == Egress {
@@ -253,7 +256,10 @@ func groupField(d Direction, i int) string {
 	return field + "[" + itoa(i) + "]"
 }
 
-func groupPlace(g *estate.SecurityGroup, field string) trace.Place {
+func (w *ground) groupPlace(g *estate.SecurityGroup, field string) trace.Place {
+	if at, ok := w.wishes[g]; ok {
+		return at
+	}
 	return trace.Place{Subject: estate.SecurityGroups.Ref(g), Origin: &g.Origin, Field: field}
 }
 

@@ -18,8 +18,11 @@ import (
 // how the VPC CNI is set.
 type ground struct {
 	// seen is true if a source shows the network of AWS.
-	seen     bool
-	groups   map[string]*estate.SecurityGroup // by ID, ARN
+	seen   bool
+	groups map[string]*estate.SecurityGroup // by ID, ARN
+	// wished are groups that are not made yet, and wishes where they are asked for.
+	wished   []*estate.SecurityGroup
+	wishes   map[*estate.SecurityGroup]trace.Place
 	subnets  []*subnet
 	subnetBy map[string]int // by ID, ARN
 	// stations are where nodes stand. Beside those that are known there is one
@@ -71,7 +74,7 @@ func newGround(e *estate.Estate) *ground {
 	w := &ground{
 		groups: map[string]*estate.SecurityGroup{}, subnetBy: map[string]int{}, byNode: map[string]string{}, byID: map[string][]int{},
 		public: map[string]trace.Ternary{}, accounts: map[[2]string]labels.Set{}, policies: map[string][]*ownGroupRule{},
-		lists: map[string]*estate.PrefixList{},
+		lists: map[string]*estate.PrefixList{}, wishes: map[*estate.SecurityGroup]trace.Place{},
 	}
 	for _, l := range estate.PrefixLists.In(e) {
 		w.lists[l.Arn] = l

@@ -61,6 +61,9 @@ func (v *vpc) wayIn(b *class, p, q *spot) way {
 		return way{state: trace.Yes, only: b.entry, route: -1, why: "a network load balancer that faces the internet leads to it",
 			note: "a network load balancer was taken to keep the addresses of its clients, as it does unless it is told otherwise"}
 	}
+	if b.facing && v.isIPv4(p) {
+		return way{state: trace.Yes, route: -1, why: "its controller gives it addresses in the internet"}
+	}
 	if !v.isIPv4(p) {
 		if b.end != podEnd || v.isIPv4(q) {
 			return way{state: trace.No, route: -1, why: "it has no IPv6 address"}

@@ -22,6 +22,7 @@ type target struct {
 	groupless bool          // it can be without a security group, and is
 	why       string        // why its groups are not known
 	public    trace.Ternary // it has an address in the internet
+	predicted *prediction   // nil if it is there
 }
 
 // The ports of what has no port of its own in the model.
@@ -110,7 +111,12 @@ func (v *vpc) listTargets() []*target {
 		case lb.Classic != nil:
 			t.groups, t.subnets, origin = lb.Classic.SecurityGroups, lb.Classic.Subnets, &lb.Classic.Origin
 		default:
-			continue // its controller has not made it
+			predicted := v.predict(lb)
+			if predicted == nil {
+				continue
+			}
+			predicted.public = t.public
+			t, origin = predicted, lb.Place().Origin
 		}
 		add(LoadBalancerEndpoint, lb.Ref, origin, listens(lb), t)
 	}
@@ -193,14 +199,10 @@ func listens(lb *trace.LoadBalancer) Ports {
 		if l.Port < 1 || l.Port > lastPort {
 			continue
 		}
-		one := PortsOf(TCP, int(l.Port), int(l.Port))
-		switch l.Protocol {
-		case "UDP", "QUIC":
-			one = PortsOf(UDP, int(l.Port), int(l.Port))
-		case "TCP_UDP", "TCP_QUIC":
-			one[UDP] = one[TCP]
+		for _, protocol := range protocolsOf(l) {
+			one := PortsOf(protocol, int(l.Port), int(l.Port))
+			out = out.Union(&one)
 		}
-		out = out.Union(&one)
 	}
 	return out
 }
@@ -236,7 +238,7 @@ func (w *ground) ruleBlocks(e *estate.Estate) []netip.Prefix {
 		}
 	}
 	lists := map[string]bool{}
-	for _, g := range estate.SecurityGroups.In(e) {
+	for _, g := range slices.Concat(estate.SecurityGroups.In(e), w.wished) {
 		for _, d := range []Direction{Ingress, Egress} {
 			rules, _ := rulesOf(g, d)
 			for i := range rules {

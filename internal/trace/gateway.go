@@ -73,7 +73,7 @@ func (g *Graph) gateways() {
 func (g *Graph) predictGateway(gw *gateway, typ string, configs []*lbConfig, routes []gatewayRoute) *LoadBalancer {
 	self := func(field string) Place { return placeOf(estate.Gateways, gw, field) }
 	lb := &LoadBalancer{
-		Type: typ, Predicted: true, Attributes: map[string]string{}, DeclaredBy: []Place{self("spec")},
+		Type: typ, Predicted: true, OpensTargets: true, Attributes: map[string]string{}, DeclaredBy: []Place{self("spec")},
 		Scheme: estate.Known("internal"), SchemeAt: self("spec.infrastructure"),
 		WebACL: estate.Known(""), WebACLAt: self("spec.infrastructure"), AttributesAt: self("spec.infrastructure"),
 		Ref: estate.Ref{
@@ -98,6 +98,12 @@ func (g *Graph) predictGateway(gw *gateway, typ string, configs []*lbConfig, rou
 		}
 		if len(spec.SourceRanges) > 0 {
 			lb.InboundCIDRs = spec.SourceRanges
+		}
+		if len(spec.SecurityGroups) > 0 {
+			lb.SecurityGroups, lb.OpensTargets = spec.SecurityGroups, spec.ManageBackendSecurityGroupRules
+		}
+		if len(spec.SecurityGroupPrefixes) > 0 {
+			lb.PrefixLists = spec.SecurityGroupPrefixes
 		}
 		if spec.LoadBalancerName != "" {
 			lb.Ref.Name = spec.LoadBalancerName

@@ -132,7 +132,7 @@ func (g *Graph) predictALB(key string, members []member) *LoadBalancer {
 		return cmp.Or(cmp.Compare(groupOrder(a), groupOrder(b)),
 			cmp.Compare(a.ing.Object.Namespace, b.ing.Object.Namespace), cmp.Compare(a.ing.Object.Name, b.ing.Object.Name))
 	})
-	lb := &LoadBalancer{Type: "application", Predicted: true, Attributes: map[string]string{}}
+	lb := &LoadBalancer{Type: "application", Predicted: true, Attributes: map[string]string{}, OpensTargets: true}
 	first := members[0]
 	displayName := first.ing.Object.Namespace + "-" + first.ing.Object.Name
 	if group, ok := strings.CutPrefix(key, "group/"); ok {
@@ -186,6 +186,14 @@ func (g *Graph) predictALB(key string, members []member) *LoadBalancer {
 		}
 	}
 	lb.InboundCIDRs = inboundCIDRs(members)
+	for _, m := range members {
+		if v, ok := m.annotation("security-groups"); ok {
+			managed, _ := m.annotation("manage-backend-security-group-rules")
+			lb.SecurityGroups, lb.OpensTargets = union(lb.SecurityGroups, commaList(v)), managed == "true"
+		}
+		lists, _ := m.annotation("security-group-prefix-lists")
+		lb.PrefixLists = union(lb.PrefixLists, slices.Concat(m.spec().PrefixListsIDs, commaList(lists)))
+	}
 	lb.Ref = estate.Ref{Kind: "LoadBalancer", Name: displayName, ID: "predicted:" + key}
 	for _, m := range members {
 		g.predictListeners(lb, m)
@@ -478,6 +486,9 @@ func (g *Graph) predictTarget(m member, svc string, port intstr.IntOrString) *Ta
 		t.Type = targetType(v)
 	}
 	g.backend(t, s, port)
+	if t.Type.IsZero() && !m.auto {
+		t.Type = estate.Known("instance") // the default of the annotation target-type
+	}
 	return t
 }
 

@@ -36,10 +36,19 @@ func (g *Graph) predictServiceLB(s *service) *LoadBalancer {
 		Type: "classic", Predicted: true, Attributes: keyValues(ann("attributes")),
 		DeclaredBy: []Place{placeOf(estate.Services, s, "spec.type")},
 		Auto:       class == "eks.amazonaws.com/nlb",
+		// Kubernetes' own provider opens the nodes always.
+		OpensTargets: true, InboundCIDRs: s.Object.Spec.LoadBalancerSourceRanges,
 	}
+	if len(lb.InboundCIDRs) == 0 {
+		lb.InboundCIDRs = commaList(s.Object.Annotations["service.beta.kubernetes.io/load-balancer-source-ranges"])
+	}
+	lb.PrefixLists, lb.SecurityGroups = commaList(ann("security-group-prefix-lists")), commaList(ann("security-groups"))
 	controller := class == "service.k8s.aws/nlb" || lb.Auto || typ == "external" || typ == "nlb-ip"
 	if controller || typ == "nlb" {
 		lb.Type = "network"
+	}
+	if controller && len(lb.SecurityGroups) > 0 {
+		lb.OpensTargets = ann("manage-backend-security-group-rules") == "true"
 	}
 	lb.SchemeAt = at("scheme")
 	internal := ann("internal")

@@ -141,6 +141,14 @@ type LoadBalancer struct {
 	// InboundCIDRs are the only networks that the security group lets in which
 	// the controller will make; none where it lets in others, or none is made.
 	InboundCIDRs []string
+	// PrefixLists are those whose addresses that security group lets in.
+	PrefixLists []string
+	// SecurityGroups are those that a predicted one is told to have, by ID or by
+	// name; none where its controller makes one.
+	SecurityGroups []string
+	// OpensTargets is true if the controller opens the security groups of the
+	// targets to it.
+	OpensTargets bool
 
 	entries []entry
 	origins []origin
