@@ -272,8 +272,26 @@ func (b *book) find(namespace string, ref rbacv1.RoleRef) *ruleSet {
 	}
 	r := &ruleSet{name: ref.Kind + " " + ref.Name}
 	b.write(r, rules)
+	r.rules = append(r.rules, b.aggregatedTo(key)...)
 	b.shipped[key] = r
 	return r
+}
+
+// aggregatedTo returns the rules of the ClusterRoles that ask by a label to be
+// part of a role that every cluster has. Admin has what edit has, and that what
+// view has.
+func (b *book) aggregatedTo(key string) []entry {
+	roles := []string{"view", "edit", "admin"}
+	i := slices.Index(roles, strings.TrimPrefix(key, "/"))
+	var out []entry
+	for _, r := range b.order {
+		if i >= 0 && r.ref.Kind == estate.ClusterRoles.Kind && slices.ContainsFunc(roles[:i+1], func(name string) bool {
+			return r.labels["rbac.authorization.k8s.io/aggregate-to-"+name] == "true"
+		}) {
+			out = append(out, r.rules...)
+		}
+	}
+	return out
 }
 
 // count tells of a role which rights of the table it gives, once.

@@ -221,6 +221,22 @@ func TestReachAdmin(t *testing.T) {
 	}
 }
 
+// Admin, edit and view have what ClusterRoles add to them by a label, where no
+// file shows the three.
+func TestAggregatedToTheRolesOfEveryCluster(t *testing.T) {
+	for _, c := range []struct{ label, role, want string }{
+		{"view", "view", "direct"}, {"view", "edit", "direct"}, {"view", "admin", "direct"},
+		{"edit", "view", "nobody"}, {"edit", "edit", "direct"}, {"edit", "admin", "direct"},
+		{"admin", "view", "nobody"}, {"admin", "edit", "nobody"}, {"admin", "admin", "direct"},
+		{"admin", "cluster-admin", "direct"}, {"view", "system:basic-user", "nobody"},
+	} {
+		g := access.New(read(t, strings.NewReplacer("aggregate-to-view", "aggregate-to-"+c.label, "name: edit}", "name: "+c.role+"}").Replace(aggregatedEdit("true"))))
+		if got := find(ask(t, g, "create", "widgets.example.com", "prod"), "group dev"); got != c.want {
+			t.Errorf("what is aggregated to %s, by %s: got %q, want %q", c.label, c.role, got, c.want)
+		}
+	}
+}
+
 // aggregated gives group dev a role that aggregates itself and, through another,
 // every right.
 const aggregated = `
@@ -246,6 +262,27 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: outer}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: dev}]
 ---
 `
+
+// aggregatedEdit gives group dev the role edit in prod, and may add widgets to it.
+func aggregatedEdit(label string) string {
+	return `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: widgets, labels: {rbac.authorization.k8s.io/aggregate-to-view: "` + label + `"}}
+rules: [{apiGroups: [example.com], resources: [widgets], verbs: [create]}]
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: prod, labels: {pod-security.kubernetes.io/enforce: restricted}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: dev, namespace: prod}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: dev}]
+---
+`
+}
 
 const root = `
 apiVersion: rbac.authorization.k8s.io/v1
