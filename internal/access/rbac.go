@@ -85,9 +85,11 @@ func (q Query) nameless() bool {
 // A shape is a rule without its names. Most roles of a cluster are written from
 // few templates, so that rules are judged by their shapes.
 type shape struct {
-	rule  rbacv1.PolicyRule
-	gives rights         // of the table, on any name
-	how   [nRights]uint8 // of each right the query that it allows
+	rule     rbacv1.PolicyRule
+	gives    rights         // of the table, on any name
+	named    rights         // of the table, where the rule has names
+	how      [nRights]uint8 // of each right the query that it allows
+	howNamed [nRights]uint8
 }
 
 // covers reports whether the shape allows what the rule allows. It is
@@ -305,7 +307,7 @@ func (b *book) count(r *ruleSet) {
 	for i, p := range r.rules {
 		has := b.shapes[p.shape].gives
 		if len(p.names) > 0 {
-			has &^= namelessRights
+			has = b.shapes[p.shape].named &^ namelessRights
 		}
 		for has != 0 {
 			t := has.next()

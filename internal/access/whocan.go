@@ -459,7 +459,7 @@ func (g *Graph) proven(e *edge) []Grant {
 			at = h.role.firstNamed[p.right]
 		}
 		r := &h.role.rules[at]
-		out = append(out, g.explain(h, r, g.book.shapes[r.shape].wording(p.right), node.id)...)
+		out = append(out, g.explain(h, r, g.book.shapes[r.shape].wording(p.right, p.named), node.id)...)
 	}
 	return slices.CompactFunc(out, func(a, b Grant) bool { return a.Subject == b.Subject && a.Field == b.Field && a.Says == b.Says })
 }
