@@ -48,8 +48,11 @@ const (
 	createVolumes
 	createClaims
 	updateNamespaces
+	validateRequests
+	convertObjects
 	everything
-	boundToRole // no right of the API: stands in a binding of a Role
+	boundToRole  // no right of the API: stands in a binding of a Role
+	writesCustom // no right of the table: see operators
 	nRights
 )
 
@@ -121,8 +124,11 @@ var rightTable = [nRights]rightInfo{
 	createVolumes:                {verbs: []string{"create"}, resources: []string{"persistentvolumes"}, cluster: true},
 	createClaims:                 {verbs: []string{"create"}, resources: []string{"persistentvolumeclaims"}},
 	updateNamespaces:             {verbs: []string{"update", "patch"}, resources: []string{"namespaces"}},
+	validateRequests:             {verbs: []string{"create", "update", "patch"}, group: admissionGroup, resources: []string{"validatingwebhookconfigurations"}, cluster: true},
+	convertObjects:               {verbs: []string{"update", "patch"}, group: "apiextensions.k8s.io", resources: []string{"customresourcedefinitions"}, cluster: true},
 	everything:                   {verbs: []string{"*"}, group: "*", resources: []string{"*"}},
 	boundToRole:                  {},
+	writesCustom:                 {},
 }
 
 // templates are the kinds beside pods that make pods of a template.

@@ -228,7 +228,7 @@ func (g *Graph) gather(places map[string]*gathered, n int32, direct, certain boo
 		add(s, h.full, h.maybe)
 	}
 	for _, in := range node.inside {
-		if in.kind == "secrets" && in.names == nil {
+		if in.names == nil && (in.kind == "secrets" || in.by != nil && in.by.shows(Query{Verb: "get", Resource: "secrets"})) {
 			add(in.at, set(readSecrets), 0)
 		}
 	}
