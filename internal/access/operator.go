@@ -43,7 +43,9 @@ var unsplit = []custom{{group: "argoproj.io", resource: "applications"}}
 var kubernetesGroups = func() map[string]bool {
 	out := map[string]bool{
 		"extensions": true, "events.k8s.io": true, "resource.k8s.io": true, "internal.apiserver.k8s.io": true,
-		"storagemigration.k8s.io": true, "metrics.k8s.io": true, rbacv1.APIGroupAll: true,
+		"storagemigration.k8s.io": true, rbacv1.APIGroupAll: true,
+		// What their servers show is measured, and nobody writes it.
+		"metrics.k8s.io": true, "custom.metrics.k8s.io": true, "external.metrics.k8s.io": true,
 	}
 	for _, r := range resources {
 		out[r.group] = true
@@ -384,13 +386,13 @@ func (g *Graph) writesOf(shape int32) []custom {
 
 // steered returns what a step to an operator rests on: the rule that lets
 // somebody write the custom resource, and the one that shows the account to be
-// its operator. The way there ends with the spot, the leaf, and the account.
-func (g *Graph) steered(e *edge, way []int32) []Grant {
-	if len(way) < 3 {
+// its operator. The trail ends with the spot, the leaf, and the account.
+func (g *Graph) steered(e *edge, trail []int32) []Grant {
+	if len(trail) < 3 {
 		return nil
 	}
 	o := &g.operators
-	at, leaf, account := o.sets[way[len(way)-3]].spot, o.sets[way[len(way)-2]].leaf, way[len(way)-1]
+	at, leaf, account := o.sets[trail[len(trail)-3]].spot, o.sets[trail[len(trail)-2]].leaf, trail[len(trail)-1]
 	on := at.claimed(&g.book.shapes[leaf.shape].rule)
 	var out []Grant
 	for _, p := range e.proofs {

@@ -390,18 +390,18 @@ func (g *Graph) explain(h *holding, r *entry, q Query, who Identity) []Grant {
 func (g *Graph) stepsOf(path []int32) (steps []Step, belongs []Grant, last int32) {
 	var step *Step
 	var begins *edge
-	var way []int32 // of the step, by its nodes
+	var trail []int32 // of the step, by its nodes
 	end := func() {
 		if step != nil {
 			if begins != nil {
 				step.How = begins.how.says(step.To)
 				if begins.how.steers() {
-					step.Grants = append(step.Grants, g.steered(begins, way)...)
+					step.Grants = append(step.Grants, g.steered(begins, trail)...)
 				}
 			}
 			steps = append(steps, *step)
 		}
-		step, begins, way = nil, nil, way[:0]
+		step, begins, trail = nil, nil, trail[:0]
 	}
 	for _, i := range path {
 		e := &g.edges[i]
@@ -426,7 +426,7 @@ func (g *Graph) stepsOf(path []int32) (steps []Step, belongs []Grant, last int32
 			step.To = to
 		}
 		belongs = nil
-		way = append(way, e.to)
+		trail = append(trail, e.to)
 		if step != nil && !e.certain {
 			step.Certain = Unclear
 		}
