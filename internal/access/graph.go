@@ -222,6 +222,10 @@ func New(e *estate.Estate, beyond ...Beyond) *Graph {
 			g.vertexOf(g.canonical(s.To))
 		}
 	}
+	hooks := standingHooks(e)
+	for i := range hooks {
+		g.scope(hooks[i].service.Namespace)
+	}
 	g.readAccounts()
 	g.readWorkloads()
 	for _, b := range beyond {
@@ -233,6 +237,7 @@ func New(e *estate.Estate, beyond ...Beyond) *Graph {
 	g.vertexOf(AnyNode)
 	g.insideNodes()
 	g.readOperators()
+	g.readWebhooks(hooks)
 	g.walkOn(beyond)
 	g.connect()
 	g.noteUnread()
@@ -580,6 +585,11 @@ func (g *Graph) noteUnread() {
 			g.unread = append(g.unread, fmt.Sprintf("%s: no Kubernetes source was asked (add --kube or manifests)", k))
 		default:
 			g.unread = append(g.unread, fmt.Sprintf("%s: %s", k, c.State))
+		}
+	}
+	for _, k := range []estate.Kind{estate.MutatingWebhookConfigurations.Kind, estate.ValidatingWebhookConfigurations.Kind} {
+		if c := g.estate.Coverage(k); c.Why != "" {
+			g.unread = append(g.unread, fmt.Sprintf("%s: %s", k, c.Why))
 		}
 	}
 	if cut := g.operators.cut(); cut != "" {

@@ -3,6 +3,7 @@ package access
 import (
 	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
@@ -14,6 +15,7 @@ type hook struct {
 	group, resource string // custom resources of one kind, "" for more
 	custom          bool   // custom resources alone
 	changes         bool
+	asked           []admissionv1.RuleWithOperations // of a webhook that stands
 }
 
 // shows reports whether the webhook gets to see, or to change, what the query is
@@ -26,6 +28,8 @@ func (h *hook) shows(q Query) bool {
 		return false
 	}
 	switch {
+	case h.asked != nil:
+		return asks(h.asked, q.Group, q.Resource)
 	case h.group != "":
 		return q.Group == h.group && q.Resource == h.resource
 	case h.custom:

@@ -199,7 +199,7 @@ func (s *search) here(n int32, limited, unclear bool) int32 {
 func (s *search) reads(in *inside, limited bool) bool {
 	q := s.query
 	if in.by != nil {
-		return !limited && in.by.shows(q)
+		return !limited && in.by.shows(q) && s.graph.covers(in.at, q)
 	}
 	if in.at == wholeCluster {
 		if _, known := s.graph.scopes[q.Namespace]; known {
