@@ -39,7 +39,8 @@ const anywhere scope = -2
 var unsplit = []custom{{group: "argoproj.io", resource: "applications"}}
 
 // kubernetesGroups are the API groups of Kubernetes itself, whose controllers
-// are no pods of the cluster.
+// are no pods of the cluster, and the wildcard: who may write the status of
+// everything is an administrator, and the operator of nothing.
 var kubernetesGroups = func() map[string]bool {
 	out := map[string]bool{
 		"extensions": true, "events.k8s.io": true, "resource.k8s.io": true, "internal.apiserver.k8s.io": true,
@@ -100,8 +101,8 @@ const (
 	maxActed   = 200_000
 )
 
-// What an operator does with a custom resource is its own code's, so that
-// neither is ever certain.
+// What an operator does with a custom resource is its own code's, so that none of
+// these is ever certain.
 var (
 	steer = &way{name: "operator", as: "writes a custom resource on which %s acts",
 		unclear: "what the operator does with it is not known"}
