@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eksafe/eksafe/internal/access"
+	"github.com/eksafe/eksafe/internal/access/accesstest"
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
@@ -120,6 +121,36 @@ func (c crowd) joined() *estate.Estate {
 	}
 	c.settle(e)
 	return e
+}
+
+// operated is the cluster with operators of the custom resources that its roles
+// are about, each of fifty groups.
+func (c crowd) operated() *estate.Estate {
+	e := c.estate()
+	const operators = 100
+	for i := range operators {
+		name, account := fmt.Sprintf("operator-%d", i), access.Identity{Kind: access.ServiceAccount, Namespace: "operators", Name: fmt.Sprintf("operator-%d", i)}
+		rule := rbacv1.PolicyRule{Verbs: []string{"update"}, Resources: []string{"things/status"}}
+		for j := range c.roles / operators {
+			rule.APIGroups = append(rule.APIGroups, fmt.Sprintf("g%d.example.com", i+j*operators))
+		}
+		role := &estate.Resource[rbacv1.ClusterRole]{}
+		role.Object.Name, role.Object.Rules = name, []rbacv1.PolicyRule{rule}
+		estate.ClusterRoles.Add(e, role)
+		b := &estate.Resource[rbacv1.ClusterRoleBinding]{}
+		b.Object.Name, b.Object.RoleRef = name, rbacv1.RoleRef{Kind: "ClusterRole", Name: name}
+		b.Object.Subjects = []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: account.Namespace, Name: account.Name}}
+		estate.ClusterRoleBindings.Add(e, b)
+		accesstest.Run(e, account)
+	}
+	return e
+}
+
+func BenchmarkBuildOperated(b *testing.B) {
+	e := big.operated()
+	for b.Loop() {
+		access.New(e)
+	}
 }
 
 func BenchmarkWhole(b *testing.B) {

@@ -131,8 +131,10 @@ type Graph struct {
 	unread  []string
 	work    []int32 // nodes whose edges are to be made
 	admin   int32
-	context string              // the cluster of the bindings by its name in AWS, "" if that is not known
-	roles   map[string][]string // names of the Roles of each namespace, once asked for
+
+	operators operators
+	context   string              // the cluster of the bindings by its name in AWS, "" if that is not known
+	roles     map[string][]string // names of the Roles of each namespace, once asked for
 }
 
 // A vertex is an identity, a set of them, or what they become on the way.
@@ -165,11 +167,12 @@ type binding struct {
 }
 
 // An inside is what somebody reads in the place where he is, without asking the
-// API server for it: what a pod mounts.
+// API server for it: what a pod mounts, and what a webhook is shown.
 type inside struct {
 	at    scope
 	kind  string   // "secrets", "configmaps"
 	names []string // nil for all
+	by    *hook    // what it is instead, of a webhook
 	says  string
 }
 
@@ -219,6 +222,10 @@ func New(e *estate.Estate, beyond ...Beyond) *Graph {
 			g.vertexOf(g.canonical(s.To))
 		}
 	}
+	hooks := standingHooks(e)
+	for i := range hooks {
+		g.scope(hooks[i].service.Namespace)
+	}
 	g.readAccounts()
 	g.readWorkloads()
 	for _, b := range beyond {
@@ -229,6 +236,8 @@ func New(e *estate.Estate, beyond ...Beyond) *Graph {
 	}
 	g.vertexOf(AnyNode)
 	g.insideNodes()
+	g.readOperators()
+	g.readWebhooks(hooks)
 	g.walkOn(beyond)
 	g.connect()
 	g.noteUnread()
@@ -577,6 +586,14 @@ func (g *Graph) noteUnread() {
 		default:
 			g.unread = append(g.unread, fmt.Sprintf("%s: %s", k, c.State))
 		}
+	}
+	for _, k := range []estate.Kind{estate.MutatingWebhookConfigurations.Kind, estate.ValidatingWebhookConfigurations.Kind} {
+		if c := g.estate.Coverage(k); c.Why != "" {
+			g.unread = append(g.unread, fmt.Sprintf("%s: %s", k, c.Why))
+		}
+	}
+	if cut := g.operators.cut(); cut != "" {
+		g.unread = append(g.unread, cut)
 	}
 	for _, name := range g.book.cut {
 		g.unread = append(g.unread, name+": too many roles are aggregated into it to gather all rules")

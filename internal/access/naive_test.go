@@ -53,42 +53,48 @@ func naive(set *accesstest.Set, who accesstest.Principal, q access.Query) bool {
 	if slices.Contains(who.Groups, "system:masters") {
 		return true
 	}
-	bound := func(namespace string, subjects []rbacv1.Subject) bool {
-		for _, s := range subjects {
-			switch s.Kind {
-			case "User":
-				if s.Name == who.User {
-					return true
-				}
-			case "Group":
-				if slices.Contains(who.Groups, s.Name) {
-					return true
-				}
-			case "ServiceAccount":
-				if s.Namespace == "" {
-					s.Namespace = namespace
-				}
-				if s.Namespace != "" && who.User == fmt.Sprintf("system:serviceaccount:%s:%s", s.Namespace, s.Name) {
-					return true
-				}
-			}
-		}
-		return false
-	}
 	for _, b := range set.ClusterRoleBindings {
-		if bound("", b.Subjects) && naiveRole(set, "", b.RoleRef, q) {
+		if naiveBound(who, "", b.Subjects) && naiveRole(set, "", b.RoleRef, q) {
 			return true
 		}
 	}
 	for _, b := range set.RoleBindings {
-		if q.URL == "" && q.Namespace != "" && b.Namespace == q.Namespace && bound(b.Namespace, b.Subjects) && naiveRole(set, b.Namespace, b.RoleRef, q) {
+		if q.URL == "" && q.Namespace != "" && b.Namespace == q.Namespace && naiveBound(who, b.Namespace, b.Subjects) && naiveRole(set, b.Namespace, b.RoleRef, q) {
 			return true
 		}
 	}
 	return false
 }
 
+// naiveBound reports whether a binding names somebody.
+func naiveBound(who accesstest.Principal, namespace string, subjects []rbacv1.Subject) bool {
+	for _, s := range subjects {
+		switch s.Kind {
+		case "User":
+			if s.Name == who.User {
+				return true
+			}
+		case "Group":
+			if slices.Contains(who.Groups, s.Name) {
+				return true
+			}
+		case "ServiceAccount":
+			if s.Namespace == "" {
+				s.Namespace = namespace
+			}
+			if s.Namespace != "" && who.User == fmt.Sprintf("system:serviceaccount:%s:%s", s.Namespace, s.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func naiveRole(set *accesstest.Set, namespace string, ref rbacv1.RoleRef, q access.Query) bool {
+	return slices.ContainsFunc(naiveRulesOf(set, namespace, ref), func(r rbacv1.PolicyRule) bool { return naiveRule(r, q) })
+}
+
+func naiveRulesOf(set *accesstest.Set, namespace string, ref rbacv1.RoleRef) []rbacv1.PolicyRule {
 	var rules []rbacv1.PolicyRule
 	if ref.Kind == "Role" {
 		for _, r := range set.Roles {
@@ -103,7 +109,7 @@ func naiveRole(set *accesstest.Set, namespace string, ref rbacv1.RoleRef, q acce
 			}
 		}
 	}
-	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool { return naiveRule(r, q) })
+	return rules
 }
 
 func naiveRule(r rbacv1.PolicyRule, q access.Query) bool {

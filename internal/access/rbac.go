@@ -85,9 +85,11 @@ func (q Query) nameless() bool {
 // A shape is a rule without its names. Most roles of a cluster are written from
 // few templates, so that rules are judged by their shapes.
 type shape struct {
-	rule  rbacv1.PolicyRule
-	gives rights         // of the table, on any name
-	how   [nRights]uint8 // of each right the query that it allows
+	rule     rbacv1.PolicyRule
+	gives    rights         // of the table, on any name
+	named    rights         // of the table, where the rule has names
+	how      [nRights]uint8 // of each right the query that it allows
+	howNamed [nRights]uint8
 }
 
 // covers reports whether the shape allows what the rule allows. It is
@@ -272,8 +274,26 @@ func (b *book) find(namespace string, ref rbacv1.RoleRef) *ruleSet {
 	}
 	r := &ruleSet{name: ref.Kind + " " + ref.Name}
 	b.write(r, rules)
+	r.rules = append(r.rules, b.aggregatedTo(key)...)
 	b.shipped[key] = r
 	return r
+}
+
+// aggregatedTo returns the rules of the ClusterRoles that ask by a label to be
+// part of a role that every cluster has. Admin has what edit has, and that what
+// view has.
+func (b *book) aggregatedTo(key string) []entry {
+	roles := []string{"view", "edit", "admin"}
+	i := slices.Index(roles, strings.TrimPrefix(key, "/"))
+	var out []entry
+	for _, r := range b.order {
+		if i >= 0 && r.ref.Kind == estate.ClusterRoles.Kind && slices.ContainsFunc(roles[:i+1], func(name string) bool {
+			return r.labels["rbac.authorization.k8s.io/aggregate-to-"+name] == "true"
+		}) {
+			out = append(out, r.rules...)
+		}
+	}
+	return out
 }
 
 // count tells of a role which rights of the table it gives, once.
@@ -287,7 +307,7 @@ func (b *book) count(r *ruleSet) {
 	for i, p := range r.rules {
 		has := b.shapes[p.shape].gives
 		if len(p.names) > 0 {
-			has &^= namelessRights
+			has = b.shapes[p.shape].named &^ namelessRights
 		}
 		for has != 0 {
 			t := has.next()

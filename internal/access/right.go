@@ -48,8 +48,11 @@ const (
 	createVolumes
 	createClaims
 	updateNamespaces
+	validateRequests
+	convertObjects
 	everything
-	boundToRole // no right of the API: stands in a binding of a Role
+	boundToRole  // no right of the API: stands in a binding of a Role
+	writesCustom // no right of the table: see operators
 	nRights
 )
 
@@ -121,8 +124,11 @@ var rightTable = [nRights]rightInfo{
 	createVolumes:                {verbs: []string{"create"}, resources: []string{"persistentvolumes"}, cluster: true},
 	createClaims:                 {verbs: []string{"create"}, resources: []string{"persistentvolumeclaims"}},
 	updateNamespaces:             {verbs: []string{"update", "patch"}, resources: []string{"namespaces"}},
+	validateRequests:             {verbs: []string{"create", "update", "patch"}, group: admissionGroup, resources: []string{"validatingwebhookconfigurations"}, cluster: true},
+	convertObjects:               {verbs: []string{"update", "patch"}, group: "apiextensions.k8s.io", resources: []string{"customresourcedefinitions"}, cluster: true},
 	everything:                   {verbs: []string{"*"}, group: "*", resources: []string{"*"}},
 	boundToRole:                  {},
+	writesCustom:                 {},
 }
 
 // templates are the kinds beside pods that make pods of a template.
@@ -139,9 +145,9 @@ var updated = map[right]string{
 	updateReplicaSets: "ReplicaSet", updateReplicationControllers: "ReplicationController", updateCronJobs: "CronJob",
 }
 
-// namelessRights are those that a rule with names does not give. A binding
-// cannot be written by name alone either where it is to be made.
-var namelessRights = set(createPods, createTemplates, createRequests, createSecrets, createVolumes, createClaims, everything)
+// namelessRights are those that a rule with names does not give, beside those
+// whose requests have none.
+var namelessRights = set(everything)
 
 // clusterRights are on what stands in no namespace: a RoleBinding gives none.
 var clusterRights = func() rights {
@@ -181,13 +187,21 @@ var rightQueries = func() []queried {
 	return out
 }()
 
-// judge finds out which rights of the table the shape gives, on any name.
+// judge finds out which rights of the table the shape gives: on any name, and
+// beside names where requests have one.
 func (s *shape) judge() {
 	for i := range rightQueries {
 		q := &rightQueries[i]
-		if s.gives&q.right.set() == 0 && s.mayName(q.query) && s.covers(q.rule) {
-			s.gives |= q.right.set()
-			s.how[q.right] = uint8(i)
+		named := !q.query.nameless()
+		if (s.gives&q.right.set() == 0 || named && s.named&q.right.set() == 0) && s.mayName(q.query) && s.covers(q.rule) {
+			if s.gives&q.right.set() == 0 {
+				s.gives |= q.right.set()
+				s.how[q.right] = uint8(i)
+			}
+			if named {
+				s.named |= q.right.set()
+				s.howNamed[q.right] = uint8(i)
+			}
 		}
 	}
 }
@@ -198,5 +212,11 @@ func (s *shape) mayName(q Query) bool {
 	return slices.Contains(s.rule.APIGroups, q.Group) || slices.Contains(s.rule.APIGroups, rbacv1.APIGroupAll)
 }
 
-// wording returns the query by which the shape gives a right.
-func (s *shape) wording(t right) Query { return rightQueries[s.how[t]].query }
+// wording returns the query by which the shape gives a right, on some names or
+// on any.
+func (s *shape) wording(t right, named bool) Query {
+	if named {
+		return rightQueries[s.howNamed[t]].query
+	}
+	return rightQueries[s.how[t]].query
+}

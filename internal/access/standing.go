@@ -49,15 +49,13 @@ func (g *Graph) Of(id Identity) Standing {
 	out := Standing{Identity: id}
 	n, ok := g.index[id]
 	out.Known = ok
-	if !ok {
-		group, natural := natural(id)
-		if !natural {
+	for who := id; !ok; n, ok = g.index[who] {
+		group, in := natural(who)
+		if !in {
 			return out
 		}
+		who = group
 		out.Groups = append(out.Groups, group)
-		if n, ok = g.index[group]; !ok {
-			return out
-		}
 	}
 	for m := g.nodes[n].parent; m >= 0; m = g.nodes[m].parent {
 		out.Groups = append(out.Groups, g.nodes[m].id)
@@ -230,7 +228,7 @@ func (g *Graph) gather(places map[string]*gathered, n int32, direct, certain boo
 		add(s, h.full, h.maybe)
 	}
 	for _, in := range node.inside {
-		if in.kind == "secrets" && in.names == nil {
+		if in.names == nil && (in.kind == "secrets" || in.by != nil && in.by.shows(Query{Verb: "get", Resource: "secrets"})) {
 			add(in.at, set(readSecrets), 0)
 		}
 	}

@@ -116,8 +116,7 @@ func makeWays() []*way {
 			as: "writes every right into a Role, and has those of %s"},
 		&way{name: byKubelet, needs: []rights{set(proxyNodes)}, cluster: true, to: toRunning,
 			as: "runs a command through a kubelet, in a pod that runs as %s", in: "runs a command through a kubelet, in %s"},
-		&way{name: "mutate", needs: []rights{set(mutateRequests)}, cluster: true, to: toNewPod,
-			as: "changes, by a webhook, pods that others make, so that they run as %s", in: "changes, by a webhook, pods that others make, and has with them %s"},
+		mutate, rebind, validate, convert,
 		&way{name: "mutate", needs: []rights{set(createMutations), set(bindMutations)}, cluster: true, to: toNewPod,
 			as: "changes, by a policy, pods that others make, so that they run as %s", in: "changes, by a policy, pods that others make, and has with them %s"},
 		&way{name: "volume", needs: []rights{set(createVolumes), set(createClaims), makes}, to: toNode, as: "mounts, as a volume, the disk of %s"},
@@ -173,6 +172,7 @@ func (g *Graph) escalate(n int32) {
 			g.escalateByName(n, s, here, add)
 		}
 	}
+	g.steer(n, add)
 }
 
 // scopesOf returns the scopes in which the node's own rights can lead anywhere,
@@ -382,8 +382,14 @@ func (g *Graph) escalateByName(n int32, s scope, here *held, add addEdge) {
 			add(g.runningPod(wholeCluster), false, &way{name: byKubelet, unclear: "only of nodes by name",
 				as: "runs a command through a kubelet, in a pod that runs as %s", in: "runs a command through a kubelet, in %s"}, proofs)
 		case mutateRequests:
-			add(g.newPod(wholeCluster), false, &way{name: "mutate", unclear: "only a webhook of that name",
-				as: "changes, by a webhook, pods that others make, so that they run as %s", in: "changes, by a webhook, pods that others make, and has with them %s"}, proofs)
+			add(g.newPod(wholeCluster), false, mutateNamed, proofs)
+			add(g.admin, false, rebindNamed, proofs)
+		case validateRequests:
+			add(g.admissionHook(s), false, validateNamed, proofs)
+		case convertObjects:
+			for _, name := range names {
+				add(g.conversionHook(name), false, convert, proofs)
+			}
 		}
 	}
 }

@@ -198,6 +198,9 @@ func (s *search) here(n int32, limited, unclear bool) int32 {
 // reads reports whether what somebody reads where he is answers the query.
 func (s *search) reads(in *inside, limited bool) bool {
 	q := s.query
+	if in.by != nil {
+		return !limited && in.by.shows(q) && s.graph.covers(in.at, q)
+	}
 	if in.at == wholeCluster {
 		if _, known := s.graph.scopes[q.Namespace]; known {
 			return false // a place of that very namespace says so better
@@ -386,15 +389,19 @@ func (g *Graph) explain(h *holding, r *entry, q Query, who Identity) []Grant {
 // ends.
 func (g *Graph) stepsOf(path []int32) (steps []Step, belongs []Grant, last int32) {
 	var step *Step
-	var how *way
+	var begins *edge
+	var trail []int32 // of the step, by its nodes
 	end := func() {
 		if step != nil {
-			if how != nil {
-				step.How = how.says(step.To)
+			if begins != nil {
+				step.How = begins.how.says(step.To)
+				if begins.how.steers() {
+					step.Grants = append(step.Grants, g.steered(begins, trail)...)
+				}
 			}
 			steps = append(steps, *step)
 		}
-		step, how = nil, nil
+		step, begins, trail = nil, nil, trail[:0]
 	}
 	for _, i := range path {
 		e := &g.edges[i]
@@ -414,11 +421,12 @@ func (g *Graph) stepsOf(path []int32) (steps []Step, belongs []Grant, last int32
 		case e.how != nil:
 			end()
 			step = &Step{From: from, To: to, Technique: e.how.name, Grants: append(belongs, g.proven(e)...), Certain: Yes}
-			how = e.how
+			begins = e
 		case step != nil:
 			step.To = to
 		}
 		belongs = nil
+		trail = append(trail, e.to)
 		if step != nil && !e.certain {
 			step.Certain = Unclear
 		}
@@ -445,6 +453,9 @@ func kindWord(i Identity) string {
 func (g *Graph) proven(e *edge) []Grant {
 	var out []Grant
 	for _, p := range e.proofs {
+		if p.right == writesCustom {
+			continue // by what, the end of the step decides
+		}
 		node := g.nodes[p.node]
 		h := &node.holds[p.holding]
 		if p.node != e.from {
@@ -459,7 +470,7 @@ func (g *Graph) proven(e *edge) []Grant {
 			at = h.role.firstNamed[p.right]
 		}
 		r := &h.role.rules[at]
-		out = append(out, g.explain(h, r, g.book.shapes[r.shape].wording(p.right), node.id)...)
+		out = append(out, g.explain(h, r, g.book.shapes[r.shape].wording(p.right, p.named), node.id)...)
 	}
 	return slices.CompactFunc(out, func(a, b Grant) bool { return a.Subject == b.Subject && a.Field == b.Field && a.Says == b.Says })
 }

@@ -184,6 +184,14 @@ func TestEscalation(t *testing.T) {
 		{"nodes/proxy", everywhere(`{apiGroups: [""], resources: [nodes/proxy], verbs: [get]}`) + deployer, "nodes-proxy a running pod in prod [web-db]"},
 		{"nodes/proxy by a RoleBinding", bound("prod", `{apiGroups: [""], resources: [nodes/proxy], verbs: [get]}`) + deployer, "nobody"},
 		{"webhooks", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], verbs: [create]}`), "mutate a new pod in prod"},
+		{"a mutating webhook of a name", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], verbs: [patch], resourceNames: [inject]}`), "mutate cluster-admin of the cluster (unclear)"},
+		{"a mutating webhook that is made by name", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], verbs: [create], resourceNames: [inject]}`), "nobody"},
+		{"validating webhooks", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [validatingwebhookconfigurations], verbs: [create]}`), "validate an admission webhook (unclear)"},
+		{"a validating webhook of a name", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [validatingwebhookconfigurations], verbs: [update], resourceNames: [check]}`), "validate an admission webhook (unclear)"},
+		{"one that is made by name", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [validatingwebhookconfigurations], verbs: [create, delete], resourceNames: [check]}`), "nobody"},
+		{"validating webhooks of a namespace", bound("prod", `{apiGroups: [admissionregistration.k8s.io], resources: [validatingwebhookconfigurations], verbs: [create]}`), "nobody"},
+		{"validating policies", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicies, validatingadmissionpolicybindings], verbs: ["*"]}`), "nobody"},
+		{"conversion webhooks", everywhere(`{apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], verbs: [update, patch]}`), "nobody"},
 		{"CSR", everywhere(`{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests, certificatesigningrequests/approval, signers], verbs: [create, update, approve]}`) +
 			strings.ReplaceAll(bound("prod", `{apiGroups: [""], resources: [secrets], verbs: [get]}`), "name: dev}]", "name: readers}]"), "certificate group readers (unclear)"},
 		{"a pod elsewhere takes the node", bound("dev", `{apiGroups: [""], resources: [pods], verbs: [create]}`) + deployer, "create-pod a new pod in dev > break-out a node [web-db]"},
@@ -211,6 +219,9 @@ func TestReachAdmin(t *testing.T) {
 		{"escalate", everywhere(`{apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [escalate, update]}`), "escalate cluster-admin of the cluster"},
 		{"a pod as an admin", bound("prod", `{apiGroups: [""], resources: [pods], verbs: [create]}`) + deployer, "create-pod service account prod/deployer"},
 		{"an aggregated role", everywhere(`{apiGroups: [""], resources: [configmaps], verbs: [get]}`) + aggregated, "direct"},
+		{"mutating webhooks", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], verbs: [patch]}`), "mutate cluster-admin of the cluster (unclear)"},
+		{"mutating webhooks, beside an admin", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], verbs: [patch]}`) + deployer, "mutate service account prod/deployer"},
+		{"validating webhooks", everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [validatingwebhookconfigurations], verbs: ["*"]}`), "nobody"},
 		{"a user by name", everywhere(`{apiGroups: [""], resources: [users], verbs: [impersonate], resourceNames: ["root"]}`) + root, "impersonate user root"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -218,6 +229,22 @@ func TestReachAdmin(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// Admin, edit and view have what ClusterRoles add to them by a label, where no
+// file shows the three.
+func TestAggregatedToTheRolesOfEveryCluster(t *testing.T) {
+	for _, c := range []struct{ label, role, want string }{
+		{"view", "view", "direct"}, {"view", "edit", "direct"}, {"view", "admin", "direct"},
+		{"edit", "view", "nobody"}, {"edit", "edit", "direct"}, {"edit", "admin", "direct"},
+		{"admin", "view", "nobody"}, {"admin", "edit", "nobody"}, {"admin", "admin", "direct"},
+		{"admin", "cluster-admin", "direct"}, {"view", "system:basic-user", "nobody"},
+	} {
+		g := access.New(read(t, strings.NewReplacer("aggregate-to-view", "aggregate-to-"+c.label, "name: edit}", "name: "+c.role+"}").Replace(aggregatedEdit("true"))))
+		if got := find(ask(t, g, "create", "widgets.example.com", "prod"), "group dev"); got != c.want {
+			t.Errorf("what is aggregated to %s, by %s: got %q, want %q", c.label, c.role, got, c.want)
+		}
 	}
 }
 
@@ -247,6 +274,27 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: dev}]
 ---
 `
 
+// aggregatedEdit gives group dev the role edit in prod, and may add widgets to it.
+func aggregatedEdit(label string) string {
+	return `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: widgets, labels: {rbac.authorization.k8s.io/aggregate-to-view: "` + label + `"}}
+rules: [{apiGroups: [example.com], resources: [widgets], verbs: [create]}]
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: prod, labels: {pod-security.kubernetes.io/enforce: restricted}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: dev, namespace: prod}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: dev}]
+---
+`
+}
+
 const root = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -255,6 +303,41 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: root}]
 ---
 `
+
+// What a webhook is shown are objects as they are written, and custom resources
+// as they are converted, which it changes.
+func TestShownToWebhooks(t *testing.T) {
+	validating := everywhere(`{apiGroups: [admissionregistration.k8s.io], resources: [validatingwebhookconfigurations], verbs: [create]}`)
+	converting := everywhere(`{apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], verbs: [update]}`)
+	widgets := everywhere(`{apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], verbs: [update], resourceNames: [widgets.example.com]}`)
+	const seen, converted, named = "validate an admission webhook (unclear)", "convert a conversion webhook (unclear)", "convert a conversion webhook of widgets.example.com (unclear)"
+	for _, c := range []struct{ manifests, verb, what, namespace, want string }{
+		{validating, "get", "configmaps", "prod", seen},
+		{validating, "get", "secrets/db", "prod", seen},
+		{validating, "get", "secrets", "", seen},
+		{validating, "get", "widgets.example.com", access.Everywhere, seen},
+		{validating, "list", "secrets", "prod", "nobody"},
+		{validating, "update", "secrets", "prod", "nobody"},
+		{validating, "get", "pods/log", "prod", "nobody"},
+		{validating, "get", "mutatingwebhookconfigurations", "", "nobody"},
+		{validating, "get", "*", "prod", "nobody"},
+		{validating, "get", "/metrics", "", "nobody"},
+		{converting, "get", "widgets.example.com", "prod", converted},
+		{converting, "update", "widgets.example.com", "prod", converted},
+		{converting, "create", "widgets.example.com", "prod", "nobody"},
+		{converting, "update", "deployments", "prod", "nobody"},
+		{widgets, "patch", "widgets.example.com", "prod", named},
+		{widgets, "patch", "gadgets.example.com", "prod", "nobody"},
+	} {
+		if got := find(ask(t, access.New(read(t, c.manifests)), c.verb, c.what, c.namespace), "group dev"); got != c.want {
+			t.Errorf("%s %s in %q: got %q, want %q", c.verb, c.what, c.namespace, got, c.want)
+		}
+	}
+	s := access.New(read(t, validating)).Of(access.Identity{Kind: access.KubernetesGroup, Name: "dev"})
+	if i := slices.IndexFunc(s.Places, func(p access.Powers) bool { return p.Namespace == "" }); i < 0 || !slices.Equal(s.Places[i].Unclear, []string{"read secrets"}) {
+		t.Errorf("whoever writes validating webhooks perhaps reads secrets, and is said to have %+v", s.Places)
+	}
+}
 
 // A right that is taken away takes the answer away.
 func TestTheExampleOfADeployer(t *testing.T) {

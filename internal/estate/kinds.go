@@ -142,6 +142,8 @@ var kinds = []KindInfo{
 	info(ClusterRoles, KubernetesProvider),
 	info(RoleBindings, KubernetesProvider),
 	info(ClusterRoleBindings, KubernetesProvider),
+	info(MutatingWebhookConfigurations, KubernetesProvider),
+	info(ValidatingWebhookConfigurations, KubernetesProvider),
 
 	info(Clusters, AWSProvider),
 	info(Nodegroups, AWSProvider),

@@ -6,6 +6,7 @@ import (
 
 	istionetworking "istio.io/client-go/pkg/apis/networking/v1"
 	istiosecurity "istio.io/client-go/pkg/apis/security/v1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -56,6 +57,10 @@ var (
 	ClusterRoles        = kubernetes[rbacv1.ClusterRole]("ClusterRole")
 	RoleBindings        = kubernetes[rbacv1.RoleBinding]("RoleBinding")
 	ClusterRoleBindings = kubernetes[rbacv1.ClusterRoleBinding]("ClusterRoleBinding")
+
+	// Of the clients of webhooks the source keeps the Service that answers.
+	MutatingWebhookConfigurations   = kubernetes[admissionv1.MutatingWebhookConfiguration]("MutatingWebhookConfiguration")
+	ValidatingWebhookConfigurations = kubernetes[admissionv1.ValidatingWebhookConfiguration]("ValidatingWebhookConfiguration")
 
 	GatewayClasses  = kubernetes[gatewayv1.GatewayClass]("GatewayClass")
 	Gateways        = kubernetes[gatewayv1.Gateway]("Gateway")

@@ -54,6 +54,56 @@ func some(r *rand.Rand, of []string) []string {
 	return out
 }
 
+// Words of rules about custom resources. None of them gives a right over Kubernetes'
+// own that leads anywhere.
+var (
+	customVerbs     = []string{"get", "create", "update", "patch", "watch", "*"}
+	customGroups    = []string{"example.com", "example.org", "apps", "*"}
+	customResources = []string{"widgets", "gadgets", "widgets/status", "gadgets/finalizers", "widgets/scale"}
+	customWhole     = []string{"*", "*/status", "*/finalizers"} // of a group by name
+)
+
+func randomCustom(r *rand.Rand) []rbacv1.PolicyRule {
+	var out []rbacv1.PolicyRule
+	for range 1 + r.IntN(2) {
+		p := rbacv1.PolicyRule{Verbs: some(r, customVerbs), APIGroups: some(r, customGroups), Resources: some(r, customResources)}
+		if r.IntN(4) == 0 {
+			p.APIGroups, p.Resources = some(r, customGroups[:2]), some(r, append(slices.Clone(customResources), customWhole...))
+		}
+		if r.IntN(3) == 0 {
+			p.ResourceNames = some(r, names)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// RandomOperators returns a set about custom resources alone, and the service
+// accounts that something runs as.
+func RandomOperators(r *rand.Rand) (*Set, []access.Identity) {
+	s := Random(r)
+	for i := range s.ClusterRoles {
+		s.ClusterRoles[i].Rules = randomCustom(r)
+	}
+	for i := range s.Roles {
+		s.Roles[i].Rules = randomCustom(r)
+	}
+	var running []access.Identity
+	for _, p := range s.Principals() {
+		if p.Identity.Kind == access.ServiceAccount && r.IntN(3) > 0 {
+			running = append(running, p.Identity)
+		}
+	}
+	return s, running
+}
+
+// Run adds a workload that runs as a service account.
+func Run(e *estate.Estate, id access.Identity) {
+	w := &estate.Workload{Controller: "Deployment", ObjectMeta: metav1.ObjectMeta{Namespace: id.Namespace, Name: "runs-as-" + id.Name}}
+	w.Template.Spec.ServiceAccountName = id.Name
+	estate.Workloads.Add(e, w)
+}
+
 func randomRules(r *rand.Rand, cluster bool) []rbacv1.PolicyRule {
 	var out []rbacv1.PolicyRule
 	for range 1 + r.IntN(2) {

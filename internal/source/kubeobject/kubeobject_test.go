@@ -123,6 +123,8 @@ func TestCanaries(t *testing.T) {
 		{"storage.k8s.io/v1", "StorageClass", `"provisioner":"p","parameters":{"adminSecret":"CANARY","encrypted":"true"},"mountOptions":["pass=CANARY"]`},
 		{"v1", "Node", `"status":{"images":[{"names":["CANARY"]}],"conditions":[{"type":"t","status":"True","message":"CANARY"}]}`},
 		{"networking.k8s.io/v1", "Ingress", `"spec":{}`},
+		{"admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", `"webhooks":[{"name":"a","clientConfig":{"url":"https://w.example.com/CANARY","caBundle":"Q0FOQVJZ"},"matchConditions":[{"name":"c","expression":"request.name == 'CANARY'"}]}]`},
+		{"admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", `"webhooks":[{"name":"a","clientConfig":{"service":{"namespace":"n","name":"s","path":"/CANARY"}},"matchConditions":[{"name":"c","expression":"request.name == 'CANARY'"}]}]`},
 		{"v1", "Service", `"spec":{},"status":{"conditions":[{"type":"a","status":"True","lastTransitionTime":null,"reason":"r","message":"CANARY"}]}`},
 		{"gateway.networking.k8s.io/v1", "HTTPRoute", `"spec":{"rules":[{"matches":[{"headers":` + secretHeaders + `,"queryParams":` + secretHeaders + `}],"filters":[{"type":"RequestHeaderModifier","requestHeaderModifier":{"set":` + secretHeaders + `,"add":` + secretHeaders + `}}],"backendRefs":[{"name":"b","filters":[{"type":"ResponseHeaderModifier","responseHeaderModifier":{"set":` + secretHeaders + `}}]}]}]}`},
 		{"gateway.networking.k8s.io/v1", "GRPCRoute", `"spec":{"rules":[{"matches":[{"headers":` + secretHeaders + `}],"filters":[{"type":"RequestHeaderModifier","requestHeaderModifier":{"set":` + secretHeaders + `}}]}]}`},

@@ -7,6 +7,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 	istionetworking "istio.io/client-go/pkg/apis/networking/v1"
 	istiosecurity "istio.io/client-go/pkg/apis/security/v1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -332,4 +333,33 @@ func plain(v string) bool {
 
 func isAlnum(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// reduceMutatingWebhooks keeps which objects are sent, and to which Service.
+func reduceMutatingWebhooks(o *admissionv1.MutatingWebhookConfiguration) {
+	for i := range o.Webhooks {
+		reduceWebhook(&o.Webhooks[i].ClientConfig, o.Webhooks[i].MatchConditions)
+	}
+}
+
+func reduceValidatingWebhooks(o *admissionv1.ValidatingWebhookConfiguration) {
+	for i := range o.Webhooks {
+		reduceWebhook(&o.Webhooks[i].ClientConfig, o.Webhooks[i].MatchConditions)
+	}
+}
+
+// reduceWebhook drops certificates, and paths and expressions, which may hold
+// what only the API server and the webhook are to know.
+func reduceWebhook(c *admissionv1.WebhookClientConfig, conditions []admissionv1.MatchCondition) {
+	c.CABundle = nil
+	if c.URL != nil {
+		kept := redacted
+		c.URL = &kept
+	}
+	if c.Service != nil {
+		c.Service.Path = nil
+	}
+	for i := range conditions {
+		conditions[i].Expression = redacted
+	}
 }

@@ -5,6 +5,7 @@ import (
 
 	istionetworking "istio.io/client-go/pkg/apis/networking/v1"
 	istiosecurity "istio.io/client-go/pkg/apis/security/v1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -66,6 +67,7 @@ var (
 	networking      = []string{"networking.k8s.io/v1"}
 	storage         = []string{"storage.k8s.io/v1"}
 	rbac            = []string{"rbac.authorization.k8s.io/v1"}
+	admission       = []string{"admissionregistration.k8s.io/v1"}
 	gateway         = []string{"gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"}
 	gatewayGRPC     = []string{"gateway.networking.k8s.io/v1"}
 	gatewayL4       = []string{"gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1alpha3", "gateway.networking.k8s.io/v1alpha2"}
@@ -158,4 +160,6 @@ var resources = []Resource{
 	{estate.ClusterRoles.Kind, "ClusterRole", "clusterroles", clusterScoped, rbac, official(estate.ClusterRoles, func(o *rbacv1.ClusterRole) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.RoleBindings.Kind, "RoleBinding", "rolebindings", namespaced, rbac, official(estate.RoleBindings, func(o *rbacv1.RoleBinding) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
 	{estate.ClusterRoleBindings.Kind, "ClusterRoleBinding", "clusterrolebindings", clusterScoped, rbac, official(estate.ClusterRoleBindings, func(o *rbacv1.ClusterRoleBinding) *metav1.ObjectMeta { return &o.ObjectMeta }, nil)},
+	{estate.MutatingWebhookConfigurations.Kind, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", clusterScoped, admission, official(estate.MutatingWebhookConfigurations, func(o *admissionv1.MutatingWebhookConfiguration) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceMutatingWebhooks)},
+	{estate.ValidatingWebhookConfigurations.Kind, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", clusterScoped, admission, official(estate.ValidatingWebhookConfigurations, func(o *admissionv1.ValidatingWebhookConfiguration) *metav1.ObjectMeta { return &o.ObjectMeta }, reduceValidatingWebhooks)},
 }
