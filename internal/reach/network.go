@@ -23,7 +23,8 @@ type Network struct {
 	namespaces []*namespace // sorted by name
 	byName     map[string]*namespace
 	byLabel    map[[2]string][]*namespace
-	labelled   map[[2]string][]uint32 // the points of pods by label, in order
+	labelled   map[string]*labelIndex // by label
+	selectors  labelSelectors
 
 	// points are the pods by namespace and name, then the targets, then the
 	// atoms of addresses. Points [0,pods) are pods, [pods,atoms) are targets.
@@ -52,9 +53,10 @@ type Network struct {
 	vpc       *vpc
 	mesh      *meshLayer
 
-	endpoints []*Endpoint
-	byRef     map[estate.Ref]*Endpoint
-	sets      map[string]peers // of blocks and selectors, by their texts
+	endpoints  []*Endpoint
+	byRef      map[estate.Ref]*Endpoint
+	sets       map[string]peers     // of blocks and Calico's and Cilium's selectors, by their texts
+	selections map[podSelection]set // of Kubernetes' selectors
 }
 
 // A namespace is its labels and the points of its pods.
@@ -96,7 +98,8 @@ func New(g *trace.Graph) *Network { return newNetwork(g, nil) }
 func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n := &Network{
 		graph: g, ports: newPortTable(), byName: map[string]*namespace{}, byLabel: map[[2]string][]*namespace{},
-		byRef: map[estate.Ref]*Endpoint{}, sets: map[string]peers{},
+		byRef: map[estate.Ref]*Endpoint{}, sets: map[string]peers{}, selections: map[podSelection]set{},
+		labelled: map[string]*labelIndex{}, selectors: labelSelectors{compiled: map[string]*labelSelector{}},
 	}
 	n.vpc = newVPC(g)
 	n.addresses = newAddressSpace(append(n.blocks(), blocks...))
@@ -186,12 +189,6 @@ func (n *Network) addPods() {
 			ns.span = span{at, at} // nothing runs there: empty, and in its order
 		}
 		at = ns.span.hi
-	}
-	n.labelled = map[[2]string][]uint32{}
-	for i, p := range n.points {
-		for k, v := range p.labels {
-			n.labelled[[2]string{k, v}] = append(n.labelled[[2]string{k, v}], uint32(i))
-		}
 	}
 	slices.SortFunc(n.located, func(a, b locatedPoint) int {
 		return cmp.Or(cmp.Compare(a.atom, b.atom), cmp.Compare(a.point, b.point))
