@@ -2,6 +2,7 @@ package reach
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -223,13 +224,16 @@ func (n *Network) locate(w *estate.Workload) []location {
 	}
 	var out []location
 	index := map[where]int{}
+	var waiting []labels.Set // of pods without an address
 	for i := range w.Pods {
 		own := labels.Set(w.LabelsOf(&w.Pods[i]))
 		var changed string
 		if w.Pods[i].Labels != nil {
 			changed = "changed " + own.String()
 		}
-		for _, a := range podAddresses(&w.Pods[i]) {
+		stands := false
+		for a := range podAddresses(&w.Pods[i]) {
+			stands = true
 			key := where{n.addresses.atom(a), changed}
 			at, ok := index[key]
 			if !ok {
@@ -239,12 +243,14 @@ func (n *Network) locate(w *estate.Workload) []location {
 			}
 			out[at].addresses = append(out[at].addresses, a)
 		}
+		if !stands {
+			waiting = append(waiting, own)
+		}
 	}
 	// A pod that waits for its address will stand where its equals do; one whose
 	// labels were changed by hand has none.
-	for i := range w.Pods {
-		own := labels.Set(w.LabelsOf(&w.Pods[i]))
-		if len(podAddresses(&w.Pods[i])) == 0 && !slices.ContainsFunc(out, func(l location) bool { return labels.Equals(l.labels, own) }) {
+	for _, own := range waiting {
+		if !slices.ContainsFunc(out, func(l location) bool { return labels.Equals(l.labels, own) }) {
 			out = append(out, location{labels: own})
 		}
 	}
@@ -254,14 +260,15 @@ func (n *Network) locate(w *estate.Workload) []location {
 	return out
 }
 
-func podAddresses(p *estate.Pod) []netip.Addr {
-	var out []netip.Addr
-	for _, text := range p.Addresses() {
-		if a, err := netip.ParseAddr(text); err == nil {
-			out = append(out, a.Unmap())
+// podAddresses returns the addresses of a pod.
+func podAddresses(p *estate.Pod) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for _, text := range p.Addresses() {
+			if a, err := netip.ParseAddr(text); err == nil && !yield(a.Unmap()) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // containers returns the containers that run side by side: native sidecars are
