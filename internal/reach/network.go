@@ -99,7 +99,7 @@ func New(g *trace.Graph) *Network { return newNetwork(g, nil) }
 func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n := &Network{
 		graph: g, ports: newPortTable(), byName: map[string]*namespace{}, byLabel: map[[2]string][]*namespace{},
-		byRef: map[estate.Ref]*Endpoint{}, sets: map[string]peers{}, selections: map[podSelection]set{},
+		byRef: make(map[estate.Ref]*Endpoint, len(estate.Workloads.In(g.Estate))), sets: map[string]peers{}, selections: map[podSelection]set{},
 		labelled: map[string]*labelIndex{}, selectors: labelSelectors{compiled: map[string]*labelSelector{}},
 	}
 	n.vpc = newVPC(g)

@@ -269,6 +269,7 @@ func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer
 	if strings.HasPrefix(field, "spec.egress") {
 		side = ".to["
 	}
+	out.parts = make([]part, 0, len(from))
 	for i, f := range from {
 		one := part{field: field + side + itoa(i) + "]", peers: n.networkPeer(ns, f)}
 		if f.IPBlock != nil {
