@@ -39,6 +39,9 @@ func (t *labelSelectors) of(s *metav1.LabelSelector) *labelSelector {
 	if compiled, err := metav1.LabelSelectorAsSelector(s); err == nil {
 		out = &labelSelector{Selector: compiled, readable: true, required: s.MatchLabels}
 	}
+	if t.compiled == nil {
+		t.compiled = map[string]*labelSelector{}
+	}
 	t.compiled[string(t.identity)] = out
 	return out
 }

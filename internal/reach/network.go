@@ -100,7 +100,7 @@ func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n := &Network{
 		graph: g, ports: newPortTable(), byName: map[string]*namespace{}, byLabel: map[[2]string][]*namespace{},
 		byRef: make(map[estate.Ref]*Endpoint, len(estate.Workloads.In(g.Estate))), sets: map[string]peers{}, selections: map[podSelection]set{},
-		labelled: map[string]*labelIndex{}, selectors: labelSelectors{compiled: map[string]*labelSelector{}},
+		labelled: map[string]*labelIndex{},
 	}
 	n.vpc = newVPC(g)
 	n.addresses = newAddressSpace(append(n.blocks(), blocks...))
@@ -113,6 +113,7 @@ func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n.enforcer.hold(n)
 	n.addPolicies()
 	n.mesh = newMeshLayer(n)
+	n.labelled, n.selectors, n.selections, n.sets = nil, labelSelectors{}, nil, nil // policies alone ask them
 	n.compile()
 	n.senders = sync.OnceValue(n.findSenders)
 	return n
