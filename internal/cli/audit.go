@@ -124,6 +124,7 @@ func (a *app) runAudit(ctx context.Context, c *auditConfig) error {
 	if err != nil {
 		return err
 	}
+	defer a.collectAt(judgingGCPercent)()
 	bars := a.newProgress()
 	t := bars.task("judging " + resources(e))
 	r, err := attended(ctx, func() *report.Report { return a.judge(e, d, c.args()) })

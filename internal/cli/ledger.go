@@ -51,7 +51,10 @@ func (l *ledger) read() error {
 // before the report is written: a run whose results could not be kept must not
 // look like one whose were.
 func (a *app) keep(l *ledger, r *report.Report) error {
-	written := baseline.Of(r.Results)
+	var written *baseline.Baseline
+	if l.writeBaseline != "" {
+		written = baseline.Of(r.Results)
+	}
 	if l.known != nil {
 		r.Baseline, r.Results = l.known.Apply(l.baseline, r.Results)
 	}
@@ -66,7 +69,7 @@ func (a *app) keep(l *ledger, r *report.Report) error {
 			return fmt.Errorf("writing the history to %s: %w", l.history, cause(err))
 		}
 	}
-	if l.writeBaseline != "" {
+	if written != nil {
 		if err := a.deliver(l.writeBaseline, reportMode, func(w io.Writer) error { return written.Write(w) }); err != nil {
 			return err
 		}

@@ -131,9 +131,9 @@ func KubernetesRef(kind Kind, m metav1.Object) Ref {
 // NamedRef returns the identity of the Kubernetes object with these names.
 // The first part of the ID is prefix in lower case.
 func NamedRef(kind Kind, prefix, namespace, name string) Ref {
-	id := strings.ToLower(prefix) + "/"
-	if namespace != "" {
-		id += namespace + "/"
+	prefix = strings.ToLower(prefix)
+	if namespace == "" {
+		return Ref{Kind: kind, Name: name, ID: prefix + "/" + name}
 	}
-	return Ref{Kind: kind, Namespace: namespace, Name: name, ID: id + name}
+	return Ref{Kind: kind, Namespace: namespace, Name: name, ID: prefix + "/" + namespace + "/" + name}
 }

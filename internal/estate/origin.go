@@ -102,36 +102,30 @@ type step struct {
 	index int
 }
 
-// steps splits a field path. Keys that contain dots, such as annotation names,
-// are written in brackets: metadata.annotations[alb.ingress.kubernetes.io/scheme].
-func steps(field string) []step {
-	var out []step
-	for field != "" {
-		switch {
-		case field[0] == '.':
-			field = field[1:]
-		case field[0] == '[':
-			end := strings.IndexByte(field, ']')
-			if end < 0 {
-				return append(out, step{key: field})
-			}
-			inner := field[1:end]
-			if n, err := strconv.Atoi(inner); err == nil {
-				out = append(out, step{index: n})
-			} else {
-				out = append(out, step{key: inner})
-			}
-			field = field[end+1:]
-		default:
-			end := strings.IndexAny(field, ".[")
-			if end < 0 {
-				end = len(field)
-			}
-			out = append(out, step{key: field[:end]})
-			field = field[end:]
+// nextStep takes the first part of a field path; ok is false at its end. Keys that
+// contain dots, such as annotation names, are written in brackets:
+// metadata.annotations[alb.ingress.kubernetes.io/scheme].
+func nextStep(field string) (s step, rest string, ok bool) {
+	field = strings.TrimLeft(field, ".")
+	switch {
+	case field == "":
+		return step{}, "", false
+	case field[0] != '[':
+		end := strings.IndexAny(field, ".[")
+		if end < 0 {
+			end = len(field)
 		}
+		return step{key: field[:end]}, field[end:], true
 	}
-	return out
+	end := strings.IndexByte(field, ']')
+	if end < 0 {
+		return step{key: field}, "", true
+	}
+	inner, rest := field[1:end], field[end+1:]
+	if n, err := strconv.Atoi(inner); err == nil {
+		return step{index: n}, rest, true
+	}
+	return step{key: inner}, rest, true
 }
 
 // line returns the line of field or of its nearest written ancestor, 0 if
@@ -139,8 +133,7 @@ func steps(field string) []step {
 func (p Positions) line(field string) int {
 	r := reader{data: p}
 	line, found := 0, 0
-	want := steps(field)
-	for len(want) > 0 {
+	for want, rest, more := nextStep(field); more; want, rest, more = nextStep(rest) {
 		node := r.byte()
 		n := r.uvarint(node)
 		matched := false
@@ -148,9 +141,9 @@ func (p Positions) line(field string) int {
 			var hit bool
 			if node == mappingNode {
 				h := r.uint32()
-				hit = want[0].key != "" && h == keyHash(want[0].key)
+				hit = want.key != "" && h == keyHash(want.key)
 			} else {
-				hit = want[0].key == "" && int(i) == want[0].index
+				hit = want.key == "" && int(i) == want.index
 			}
 			line += r.varint()
 			if hit {
@@ -162,7 +155,6 @@ func (p Positions) line(field string) int {
 		if !matched || r.bad {
 			return found
 		}
-		want = want[1:]
 	}
 	return found
 }

@@ -151,12 +151,15 @@ var indexRE = regexp.MustCompile(`\[\d+\]`)
 // numbered in the order of their positions: one that is added at the end of a
 // list leaves the others their numbers.
 func SetFingerprints(findings []Finding) {
-	slices.SortStableFunc(findings, func(a, b Finding) int {
+	inOrder := make([]*Finding, len(findings)) // a finding is long, and is not moved
+	for i := range findings {
+		inOrder[i] = &findings[i]
+	}
+	slices.SortStableFunc(inOrder, func(a, b *Finding) int {
 		return cmp.Or(a.Subject.Compare(b.Subject), comparePaths(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
 	})
-	seen := map[string]int{}
-	for i := range findings {
-		f := &findings[i]
+	seen := make(map[string]int, len(findings))
+	for _, f := range inOrder {
 		field := f.Field
 		if strings.Contains(field, "[") {
 			field = indexRE.ReplaceAllString(field, "[]")
@@ -191,7 +194,11 @@ func comparePaths(a, b string) int {
 
 // digits returns how many digits s begins with.
 func digits(s string) int {
-	return len(s) - len(strings.TrimLeft(s, "0123456789"))
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // A Gap is one subject that could not be judged, and why.

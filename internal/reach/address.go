@@ -24,15 +24,11 @@ func parseBlock(s string) (netip.Prefix, bool) {
 // parsePrefix reads a CIDR or a plain address, which is a block of one. Host
 // bits do not count, and an IPv4 address in IPv6's clothes is one of IPv4.
 func parsePrefix(s string) (netip.Prefix, bool) {
-	s = withoutZeros(s)
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		a, err := netip.ParseAddr(s)
-		if err != nil || a.Zone() != "" {
+	p, ok := readPrefix(s)
+	if !ok {
+		if p, ok = readPrefix(withoutZeros(s)); !ok {
 			return netip.Prefix{}, false
 		}
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), true
 	}
 	if a := p.Addr(); a.Is4In6() {
 		if p.Bits() < 96 {
@@ -41,6 +37,16 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 	}
 	return p.Masked(), true
+}
+
+// readPrefix is parsePrefix for what has no zeros in front.
+func readPrefix(s string) (netip.Prefix, bool) {
+	if strings.Contains(s, "/") {
+		p, err := netip.ParsePrefix(s)
+		return p, err == nil
+	}
+	a, err := netip.ParseAddr(s)
+	return netip.PrefixFrom(a, a.BitLen()), err == nil && a.Zone() == ""
 }
 
 // withoutZeros writes "010.000.0.0/08" as "10.0.0.0/8".

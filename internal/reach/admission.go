@@ -33,20 +33,18 @@ func (n *Network) admit(place trace.Place, name, why string) bool {
 }
 
 // networkFault says why the API server would reject a NetworkPolicy.
-func networkFault(s *networkingv1.NetworkPolicySpec) string {
-	if why := firstFault(selectorFault("spec.podSelector", &s.PodSelector), typesFault(s.PolicyTypes)); why != "" {
+func (n *Network) networkFault(s *networkingv1.NetworkPolicySpec) string {
+	if why := firstFault(n.selectorFault("spec.podSelector", &s.PodSelector), typesFault(s.PolicyTypes)); why != "" {
 		return why
 	}
 	for i, r := range s.Ingress {
-		field := fmt.Sprintf("spec.ingress[%d]", i)
-		if why := firstFault(peersFault(field+".from", r.From), portsFault(field+".ports", r.Ports)); why != "" {
-			return why
+		if why := firstFault(n.peersFault(".from", r.From), portsFault(".ports", r.Ports)); why != "" {
+			return fmt.Sprintf("spec.ingress[%d]%s", i, why)
 		}
 	}
 	for i, r := range s.Egress {
-		field := fmt.Sprintf("spec.egress[%d]", i)
-		if why := firstFault(peersFault(field+".to", r.To), portsFault(field+".ports", r.Ports)); why != "" {
-			return why
+		if why := firstFault(n.peersFault(".to", r.To), portsFault(".ports", r.Ports)); why != "" {
+			return fmt.Sprintf("spec.egress[%d]%s", i, why)
 		}
 	}
 	return ""
@@ -54,7 +52,7 @@ func networkFault(s *networkingv1.NetworkPolicySpec) string {
 
 // applicationFault says why the API server would reject an
 // ApplicationNetworkPolicy.
-func applicationFault(s *estate.ApplicationNetworkPolicySpec) string {
+func (n *Network) applicationFault(s *estate.ApplicationNetworkPolicySpec) string {
 	plain := networkingv1.NetworkPolicySpec{PodSelector: s.PodSelector, PolicyTypes: s.PolicyTypes, Ingress: s.Ingress}
 	for _, r := range s.Egress {
 		rule := networkingv1.NetworkPolicyEgressRule{Ports: r.Ports}
@@ -65,7 +63,7 @@ func applicationFault(s *estate.ApplicationNetworkPolicySpec) string {
 		}
 		plain.Egress = append(plain.Egress, rule)
 	}
-	return networkFault(&plain)
+	return n.networkFault(&plain)
 }
 
 // firstFault returns the first that is one.
@@ -78,14 +76,11 @@ func firstFault(faults ...string) string {
 	return ""
 }
 
-func selectorFault(field string, s *metav1.LabelSelector) string {
-	if s == nil {
+func (n *Network) selectorFault(field string, s *metav1.LabelSelector) string {
+	if n.selectors.of(s).readable {
 		return ""
 	}
-	if _, err := metav1.LabelSelectorAsSelector(s); err != nil {
-		return field + " is no selector"
-	}
-	return ""
+	return field + " is no selector"
 }
 
 func typesFault(types []networkingv1.PolicyType) string {
@@ -102,49 +97,56 @@ func typesFault(types []networkingv1.PolicyType) string {
 
 func portsFault(field string, ports []networkingPort) string {
 	for i, p := range ports {
-		at := fmt.Sprintf("%s[%d]", field, i)
-		if p.Protocol != nil && !slices.Contains([]corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}, *p.Protocol) {
-			return fmt.Sprintf("%s.protocol: %q is none of TCP, UDP, SCTP", at, *p.Protocol)
-		}
-		switch {
-		case p.Port == nil:
-			if p.EndPort != nil {
-				return at + ".endPort is there without a port"
-			}
-		case p.Port.StrVal != "":
-			if len(validation.IsValidPortName(p.Port.StrVal)) > 0 {
-				return fmt.Sprintf("%s.port: %q is no name of a port", at, p.Port.StrVal)
-			}
-			if p.EndPort != nil {
-				return at + ".endPort is there with the name of a port"
-			}
-		case p.Port.IntVal < 1 || p.Port.IntVal > lastPort:
-			return fmt.Sprintf("%s.port: %d is no port", at, p.Port.IntVal)
-		case p.EndPort != nil && (*p.EndPort < p.Port.IntVal || *p.EndPort > lastPort):
-			return fmt.Sprintf("%s.endPort: %d to %d is no range of ports", at, p.Port.IntVal, *p.EndPort)
+		if why := portFault(&p); why != "" {
+			return fmt.Sprintf("%s[%d]%s", field, i, why)
 		}
 	}
 	return ""
 }
 
-func peersFault(field string, peers []networkingPeer) string {
-	for i, p := range peers {
-		at := fmt.Sprintf("%s[%d]", field, i)
-		switch selectors := p.PodSelector != nil || p.NamespaceSelector != nil; {
-		case p.IPBlock != nil && selectors:
-			return at + " has both an ipBlock and selectors"
-		case p.IPBlock != nil:
-			if why := blockFault(at+".ipBlock", p.IPBlock); why != "" {
-				return why
-			}
-		case !selectors:
-			return at + " is empty"
+func portFault(p *networkingPort) string {
+	if p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP && *p.Protocol != corev1.ProtocolUDP && *p.Protocol != corev1.ProtocolSCTP {
+		return fmt.Sprintf(".protocol: %q is none of TCP, UDP, SCTP", *p.Protocol)
+	}
+	switch {
+	case p.Port == nil:
+		if p.EndPort != nil {
+			return ".endPort is there without a port"
 		}
-		if why := firstFault(selectorFault(at+".podSelector", p.PodSelector), selectorFault(at+".namespaceSelector", p.NamespaceSelector)); why != "" {
-			return why
+	case p.Port.StrVal != "":
+		if len(validation.IsValidPortName(p.Port.StrVal)) > 0 {
+			return fmt.Sprintf(".port: %q is no name of a port", p.Port.StrVal)
+		}
+		if p.EndPort != nil {
+			return ".endPort is there with the name of a port"
+		}
+	case p.Port.IntVal < 1 || p.Port.IntVal > lastPort:
+		return fmt.Sprintf(".port: %d is no port", p.Port.IntVal)
+	case p.EndPort != nil && (*p.EndPort < p.Port.IntVal || *p.EndPort > lastPort):
+		return fmt.Sprintf(".endPort: %d to %d is no range of ports", p.Port.IntVal, *p.EndPort)
+	}
+	return ""
+}
+
+func (n *Network) peersFault(field string, peers []networkingPeer) string {
+	for i, p := range peers {
+		if why := n.peerFault(&p); why != "" {
+			return fmt.Sprintf("%s[%d]%s", field, i, why)
 		}
 	}
 	return ""
+}
+
+func (n *Network) peerFault(p *networkingPeer) string {
+	switch selectors := p.PodSelector != nil || p.NamespaceSelector != nil; {
+	case p.IPBlock != nil && selectors:
+		return " has both an ipBlock and selectors"
+	case p.IPBlock != nil:
+		return blockFault(".ipBlock", p.IPBlock)
+	case !selectors:
+		return " is empty"
+	}
+	return firstFault(n.selectorFault(".podSelector", p.PodSelector), n.selectorFault(".namespaceSelector", p.NamespaceSelector))
 }
 
 func blockFault(field string, b *networkingv1.IPBlock) string {
@@ -163,8 +165,8 @@ func blockFault(field string, b *networkingv1.IPBlock) string {
 	return ""
 }
 
-// fault says why the API server would reject a policy of an administrator.
-func (a *adminPolicy) fault(tier string) string {
+// adminFault says why the API server would reject a policy of an administrator.
+func (n *Network) adminFault(a *adminPolicy, tier string) string {
 	switch {
 	case tier != "Admin" && tier != "Baseline":
 		return fmt.Sprintf("spec.tier: %q is neither Admin nor Baseline", tier)
@@ -174,10 +176,10 @@ func (a *adminPolicy) fault(tier string) string {
 		return "spec.subject is not exactly one of namespaces and pods"
 	}
 	if s := a.subject; s.Pods != nil {
-		if why := firstFault(selectorFault("spec.subject.pods.namespaceSelector", &s.Pods.NamespaceSelector), selectorFault("spec.subject.pods.podSelector", &s.Pods.PodSelector)); why != "" {
+		if why := firstFault(n.selectorFault("spec.subject.pods.namespaceSelector", &s.Pods.NamespaceSelector), n.selectorFault("spec.subject.pods.podSelector", &s.Pods.PodSelector)); why != "" {
 			return why
 		}
-	} else if why := selectorFault("spec.subject.namespaces", s.Namespaces); why != "" {
+	} else if why := n.selectorFault("spec.subject.namespaces", s.Namespaces); why != "" {
 		return why
 	}
 	for d := range a.rules {
@@ -193,7 +195,7 @@ func (a *adminPolicy) fault(tier string) string {
 				return r.field + " has no peers"
 			}
 			for j := range r.peers {
-				if why := adminPeerFault(&r.peers[j], r.action); why != "" {
+				if why := n.adminPeerFault(&r.peers[j], r.action); why != "" {
 					return fmt.Sprintf("%s, peer %d%s", r.field, j, why)
 				}
 			}
@@ -202,7 +204,7 @@ func (a *adminPolicy) fault(tier string) string {
 	return ""
 }
 
-func adminPeerFault(p *estate.ClusterPolicyPeer, action string) string {
+func (n *Network) adminPeerFault(p *estate.ClusterPolicyPeer, action string) string {
 	fields := 0
 	for _, set := range []bool{p.Namespaces != nil, p.Pods != nil, p.Nodes != nil, len(p.Networks) > 0, len(p.DomainNames) > 0} {
 		if set {
@@ -220,9 +222,9 @@ func adminPeerFault(p *estate.ClusterPolicyPeer, action string) string {
 	if len(p.DomainNames) > 0 && (action == "Deny" || action == "Pass") {
 		return ": domain names can only be accepted"
 	}
-	why := firstFault(selectorFault(".namespaces", p.Namespaces), selectorFault(".nodes", p.Nodes))
+	why := firstFault(n.selectorFault(".namespaces", p.Namespaces), n.selectorFault(".nodes", p.Nodes))
 	if p.Pods != nil {
-		why = firstFault(why, selectorFault(".pods.namespaceSelector", &p.Pods.NamespaceSelector), selectorFault(".pods.podSelector", &p.Pods.PodSelector))
+		why = firstFault(why, n.selectorFault(".pods.namespaceSelector", &p.Pods.NamespaceSelector), n.selectorFault(".pods.podSelector", &p.Pods.PodSelector))
 	}
 	return why
 }

@@ -97,7 +97,7 @@ func (c *calico) choose(f family) peers {
 	}
 	var sure, may []uint32
 	spans := c.spaces(&f)
-	candidates, indexed := c.candidates(&f)
+	candidates, indexed := c.candidates(&f, spans.len())
 	switch {
 	case f.everyPod() && len(c.hosts) == 0:
 	case indexed:
@@ -179,9 +179,10 @@ func (c *calico) namespaceNamed(name string) *namespace {
 	return &namespace{name: name, labels: labels.Set{"kubernetes.io/metadata.name": name}}
 }
 
-// candidates returns the pods that have a label which a family requires; of
-// several labels the one that the fewest have.
-func (c *calico) candidates(f *family) (points []uint32, indexed bool) {
+// candidates returns the pods that have a label which a family requires, of
+// several labels the one that the fewest have: for one who would otherwise look
+// through some pods.
+func (c *calico) candidates(f *family, instead int) (points []uint32, indexed bool) {
 	if c.byAccount == nil {
 		c.byAccount = map[string][]uint32{}
 		for i, p := range c.points[:c.pods] {
@@ -193,13 +194,15 @@ func (c *calico) candidates(f *family) (points []uint32, indexed bool) {
 			if pin.key != calicoServiceAccount && (strings.HasPrefix(pin.key, "projectcalico.org/") || strings.HasPrefix(pin.key, namespacePrefix) || strings.HasPrefix(pin.key, accountPrefix)) {
 				continue // not of the pod itself
 			}
+			by := c.byAccount
+			if pin.key != calicoServiceAccount {
+				if by = c.podsBy(pin.key, instead); by == nil {
+					continue
+				}
+			}
 			var have []uint32
 			for _, v := range pin.values {
-				if pin.key == calicoServiceAccount {
-					have = append(have, c.byAccount[v]...)
-				} else {
-					have = append(have, c.labelled[[2]string{pin.key, v}]...)
-				}
+				have = append(have, by[v]...)
 			}
 			if !indexed || len(have) < len(points) {
 				points, indexed = have, true

@@ -78,7 +78,7 @@ func (n *Network) adminPolicies() []adminPolicy {
 	e := n.graph.Estate
 	var out []adminPolicy
 	keep := func(a adminPolicy, tier string) {
-		a.why = a.fault(tier)
+		a.why = n.adminFault(&a, tier)
 		out = append(out, a)
 	}
 	for _, r := range estate.ClusterNetworkPolicies.In(e) {
@@ -378,7 +378,7 @@ func (n *Network) addApplicationPolicy(r *estate.Resource[estate.ApplicationNetw
 	o := &r.Object
 	ns := n.namespaceOf(o.Namespace)
 	place, name := trace.Place{Subject: estate.ApplicationNetworkPolicies.Ref(r), Origin: &r.Origin}, "ApplicationNetworkPolicy "+o.Namespace+"/"+o.Name
-	if !n.admit(place, name, applicationFault(&o.Spec)) {
+	if !n.admit(place, name, n.applicationFault(&o.Spec)) {
 		return
 	}
 	p := &policy{

@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"net/netip"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,18 +116,25 @@ func least(a, b trace.Ternary) trace.Ternary {
 func nodesOf(p *point) []string {
 	var out []string
 	for i := range p.endpoint.Workload.Pods {
-		pod := &p.endpoint.Workload.Pods[i]
-		elsewhere := !slices.ContainsFunc(podAddresses(pod), func(a netip.Addr) bool { return slices.Contains(p.addresses, a) })
-		if len(p.addresses) > 0 && elsewhere || slices.Contains(out, pod.NodeName) {
-			continue
+		if pod := &p.endpoint.Workload.Pods[i]; !slices.Contains(out, pod.NodeName) && p.holds(pod) {
+			out = append(out, pod.NodeName)
 		}
-		out = append(out, pod.NodeName)
 	}
 	if len(out) == 0 {
 		return []string{""}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// holds reports whether a pod of the workload may be one of the point.
+func (p *point) holds(pod *estate.Pod) bool {
+	for a := range podAddresses(pod) {
+		if slices.Contains(p.addresses, a) {
+			return true
+		}
+	}
+	return len(p.addresses) == 0
 }
 
 // agentsOn returns what enforces policies on a node; certain is false, and why

@@ -162,11 +162,7 @@ type exposer struct {
 	owners  map[estate.Ref][]*namespace // of what AWS runs, by the workloads that use it
 	lists   map[string][]candidate
 
-	// silent are the senders whose policies let out nothing to a namespace: to
-	// receiver, that of the endpoint at hand.
-	silent   []bool
-	receiver *namespace
-	heard    [][]uint64 // by sender, the namespaces that its policies let it send to; nil where none limit it
+	heard [][]uint64 // by sender, the namespaces that its policies let it send to; nil where none limit it
 
 	transport portsID
 	// blind is true if policies, namespaces or workloads are missing: who reaches
@@ -307,23 +303,17 @@ func (x *exposer) hear() {
 	}
 }
 
-// listen finds who is silent to a namespace.
-func (x *exposer) listen(ns *namespace) {
-	if x.receiver == ns && x.silent != nil {
-		return
-	}
-	x.receiver = ns
-	x.silent = make([]bool, len(x.senders))
-	if ns == nil {
-		return
+// silent reports whether the policies of a sender let out nothing to a namespace;
+// at is its number, -1 for none.
+func (x *exposer) silent(sender, at int) bool {
+	if at < 0 {
+		return false
 	}
 	if x.heard == nil {
 		x.hear()
 	}
-	at, _ := slices.BinarySearchFunc(x.namespaces, ns.name, func(o *namespace, name string) int { return cmp.Compare(o.name, name) })
-	for i, bits := range x.heard {
-		x.silent[i] = bits != nil && bits[at/64]&(1<<(at%64)) == 0
-	}
+	bits := x.heard[sender]
+	return bits != nil && bits[at/64]&(1<<(at%64)) == 0
 }
 
 // candidates returns who gets through the policies of a pod, at most, or with
@@ -462,7 +452,10 @@ func (x *exposer) expose(e *Endpoint) Exposure {
 	var by [distances]tally
 	var isolated []string
 	mute, unsure := false, false
-	x.listen(x.byName[e.Namespace])
+	home, found := slices.BinarySearchFunc(x.namespaces, e.Namespace, func(ns *namespace, name string) int { return cmp.Compare(ns.name, name) })
+	if !found {
+		home = -1
+	}
 	for to := range e.points.points() {
 		in := x.ingress(to)
 		if in != nil {
@@ -477,7 +470,7 @@ func (x *exposer) expose(e *Endpoint) Exposure {
 			if by[wholeWorld].sure != noPorts || by[otherTenant].sure != noPorts && pods {
 				break // nothing that follows is wider
 			}
-			if x.silent[c.sender] && !entered {
+			if !entered && x.silent(c.sender, home) {
 				mute, unsure = true, unsure || !x.senders[c.sender].inForce
 				continue
 			}

@@ -399,19 +399,20 @@ func (n *Network) fold(rs []rectangle) []rectangle {
 		return rs
 	}
 	byPoints := map[string]int{}
-	var out []rectangle
-	var wide []Ports // of each of out
+	out := make([]rectangle, 0, len(rs))
+	wide := map[int]*Ports{} // of those of out that several stand for
 	for _, r := range rs {
 		key := r.points.key()
 		at, ok := byPoints[key]
 		if !ok {
 			byPoints[key] = len(out)
-			out, wide = append(out, r), append(wide, Ports{})
+			out = append(out, r)
 			continue
 		}
 		ports := n.ports.of(r.ports)
-		if wide[at].Empty() {
+		if wide[at] == nil {
 			first := n.ports.of(out[at].ports)
+			wide[at] = &Ports{}
 			for i := range first {
 				wide[at][i] = slices.Clone(first[i])
 			}
@@ -420,12 +421,12 @@ func (n *Network) fold(rs []rectangle) []rectangle {
 			wide[at][i] = append(wide[at][i], ports[i]...)
 		}
 	}
-	for i := range out {
-		if !wide[i].Empty() {
-			for j := range wide[i] {
-				wide[i][j] = mergeRanges(wide[i][j])
+	for at := range out {
+		if ports := wide[at]; ports != nil {
+			for i := range ports {
+				ports[i] = mergeRanges(ports[i])
 			}
-			out[i].ports = n.ports.id(wide[i])
+			out[at].ports = n.ports.id(*ports)
 		}
 	}
 	byPorts := map[portsID][]set{}

@@ -57,7 +57,7 @@ func unpack(v uint64) (sure, open portsID) { return portsID(v &^ remembered >> 3
 const hbone = 15008
 
 func newMeshLayer(n *Network) *meshLayer {
-	m := &meshLayer{network: n, members: map[*Endpoint]*member{}, ruling: rulingNamespaces(n.graph.Estate)}
+	m := &meshLayer{network: n, members: make(map[*Endpoint]*member, len(n.endpoints)), ruling: rulingNamespaces(n.graph.Estate)}
 	m.tcp = n.ports.id(PortsOf(TCP, 0, lastPort))
 	m.rest = n.ports.minus(allPorts, m.tcp)
 	m.idle = true

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -23,7 +24,8 @@ type Network struct {
 	namespaces []*namespace // sorted by name
 	byName     map[string]*namespace
 	byLabel    map[[2]string][]*namespace
-	labelled   map[[2]string][]uint32 // the points of pods by label, in order
+	labelled   map[string]*labelIndex // by label
+	selectors  labelSelectors
 
 	// points are the pods by namespace and name, then the targets, then the
 	// atoms of addresses. Points [0,pods) are pods, [pods,atoms) are targets.
@@ -54,9 +56,10 @@ type Network struct {
 	vpc       *vpc
 	mesh      *meshLayer
 
-	endpoints []*Endpoint
-	byRef     map[estate.Ref]*Endpoint
-	sets      map[string]peers // of blocks and selectors, by their texts
+	endpoints  []*Endpoint
+	byRef      map[estate.Ref]*Endpoint
+	sets       map[string]peers     // of blocks and Calico's and Cilium's selectors, by their texts
+	selections map[podSelection]set // of Kubernetes' selectors
 }
 
 // A namespace is its labels and the points of its pods.
@@ -99,7 +102,8 @@ func New(g *trace.Graph) *Network { return newNetwork(g, nil) }
 func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n := &Network{
 		graph: g, ports: newPortTable(), byName: map[string]*namespace{}, byLabel: map[[2]string][]*namespace{},
-		byRef: map[estate.Ref]*Endpoint{}, sets: map[string]peers{},
+		byRef: make(map[estate.Ref]*Endpoint, len(estate.Workloads.In(g.Estate))), sets: map[string]peers{}, selections: map[podSelection]set{},
+		labelled: map[string]*labelIndex{},
 	}
 	n.vpc = newVPC(g)
 	n.addresses = newAddressSpace(append(n.blocks(), blocks...))
@@ -112,6 +116,7 @@ func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n.enforcer.hold(n)
 	n.addPolicies()
 	n.mesh = newMeshLayer(n)
+	n.labelled, n.selectors, n.selections, n.sets = nil, labelSelectors{}, nil, nil // policies alone ask them
 	n.compile()
 	n.senders = sync.OnceValue(n.findSenders)
 	return n
@@ -190,12 +195,6 @@ func (n *Network) addPods() {
 		}
 		at = ns.span.hi
 	}
-	n.labelled = map[[2]string][]uint32{}
-	for i, p := range n.points {
-		for k, v := range p.labels {
-			n.labelled[[2]string{k, v}] = append(n.labelled[[2]string{k, v}], uint32(i))
-		}
-	}
 	slices.SortFunc(n.located, func(a, b locatedPoint) int {
 		return cmp.Or(cmp.Compare(a.atom, b.atom), cmp.Compare(a.point, b.point))
 	})
@@ -229,13 +228,16 @@ func (n *Network) locate(w *estate.Workload) []location {
 	}
 	var out []location
 	index := map[where]int{}
+	var waiting []labels.Set // of pods without an address
 	for i := range w.Pods {
 		own := labels.Set(w.LabelsOf(&w.Pods[i]))
 		var changed string
 		if w.Pods[i].Labels != nil {
 			changed = "changed " + own.String()
 		}
-		for _, a := range podAddresses(&w.Pods[i]) {
+		stands := false
+		for a := range podAddresses(&w.Pods[i]) {
+			stands = true
 			key := where{n.addresses.atom(a), changed}
 			at, ok := index[key]
 			if !ok {
@@ -245,12 +247,14 @@ func (n *Network) locate(w *estate.Workload) []location {
 			}
 			out[at].addresses = append(out[at].addresses, a)
 		}
+		if !stands {
+			waiting = append(waiting, own)
+		}
 	}
 	// A pod that waits for its address will stand where its equals do; one whose
 	// labels were changed by hand has none.
-	for i := range w.Pods {
-		own := labels.Set(w.LabelsOf(&w.Pods[i]))
-		if len(podAddresses(&w.Pods[i])) == 0 && !slices.ContainsFunc(out, func(l location) bool { return labels.Equals(l.labels, own) }) {
+	for _, own := range waiting {
+		if !slices.ContainsFunc(out, func(l location) bool { return labels.Equals(l.labels, own) }) {
 			out = append(out, location{labels: own})
 		}
 	}
@@ -260,14 +264,15 @@ func (n *Network) locate(w *estate.Workload) []location {
 	return out
 }
 
-func podAddresses(p *estate.Pod) []netip.Addr {
-	var out []netip.Addr
-	for _, text := range p.Addresses() {
-		if a, err := netip.ParseAddr(text); err == nil {
-			out = append(out, a.Unmap())
+// podAddresses returns the addresses of a pod.
+func podAddresses(p *estate.Pod) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for _, text := range p.Addresses() {
+			if a, err := netip.ParseAddr(text); err == nil && !yield(a.Unmap()) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // containers returns the containers that run side by side: native sidecars are

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"net/netip"
 	"slices"
@@ -218,18 +219,19 @@ func (n *Network) addNetworkPolicy(r *estate.Resource[networkingPolicy], t *tier
 		place: trace.Place{Subject: estate.NetworkPolicies.Ref(r), Origin: &r.Origin},
 		name:  "NetworkPolicy " + o.Namespace + "/" + o.Name, tier: t, order: kubernetesOrder, key: "knp.default." + o.Name,
 	}
-	if !n.admit(p.place, p.name, networkFault(&o.Spec)) {
+	if !n.admit(p.place, p.name, n.networkFault(&o.Spec)) {
 		return
 	}
 	p.applies = appliesTo(o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
 	p.selector, p.whole = "spec.podSelector", emptySelector(&o.Spec.PodSelector)
 	ns := n.namespaceOf(o.Namespace)
 	p.selected = n.selectIn(ns, &o.Spec.PodSelector)
+	p.rules = [2][]rule{Ingress: make([]rule, len(o.Spec.Ingress)), Egress: make([]rule, len(o.Spec.Egress))}
 	for i, in := range o.Spec.Ingress {
-		p.rules[Ingress] = append(p.rules[Ingress], n.networkRule("spec.ingress["+itoa(i)+"]", ns, in.From, in.Ports))
+		p.rules[Ingress][i] = n.networkRule("spec.ingress["+itoa(i)+"]", ns, in.From, in.Ports)
 	}
 	for i, out := range o.Spec.Egress {
-		p.rules[Egress] = append(p.rules[Egress], n.networkRule("spec.egress["+itoa(i)+"]", ns, out.To, out.Ports))
+		p.rules[Egress][i] = n.networkRule("spec.egress["+itoa(i)+"]", ns, out.To, out.Ports)
 	}
 	n.policies = append(n.policies, p)
 }
@@ -267,6 +269,7 @@ func (n *Network) networkRule(field string, ns *namespace, from []networkingPeer
 	if strings.HasPrefix(field, "spec.egress") {
 		side = ".to["
 	}
+	out.parts = make([]part, 0, len(from))
 	for i, f := range from {
 		one := part{field: field + side + itoa(i) + "]", peers: n.networkPeer(ns, f)}
 		if f.IPBlock != nil {
@@ -341,11 +344,11 @@ var alwaysThere = []string{"default", "kube-system", "kube-public", "kube-node-l
 func (n *Network) vacancy(own *namespace, spacesAt string, spaces *metav1.LabelSelector, podsAt string, pods *metav1.LabelSelector) vacancy {
 	chosen := []*namespace{own}
 	if spaces != nil {
-		s, err := metav1.LabelSelectorAsSelector(spaces)
-		if err != nil {
+		s := n.selectors.of(spaces)
+		if !s.readable {
 			return vacancy{spacesAt, "the selector cannot be read, so that it selects nothing"}
 		}
-		if chosen = n.chosen(spaces, s); len(chosen) == 0 {
+		if chosen = n.chosen(s); len(chosen) == 0 {
 			if slices.ContainsFunc(alwaysThere, func(name string) bool { return s.Matches(labels.Set{corev1.LabelMetadataName: name}) }) {
 				return vacancy{}
 			}
@@ -355,8 +358,8 @@ func (n *Network) vacancy(own *namespace, spacesAt string, spaces *metav1.LabelS
 	if pods == nil || emptySelector(pods) {
 		return vacancy{}
 	}
-	s, err := metav1.LabelSelectorAsSelector(pods)
-	if err != nil {
+	s := n.selectors.of(pods)
+	if !s.readable {
 		return vacancy{podsAt, "the selector cannot be read, so that it selects nothing"}
 	}
 	// CoreDNS and its like are the platform's: sources may leave them out.
@@ -367,9 +370,9 @@ func (n *Network) vacancy(own *namespace, spacesAt string, spaces *metav1.LabelS
 }
 
 // chosen returns the namespaces that a selector selects.
-func (n *Network) chosen(namespaces *metav1.LabelSelector, s labels.Selector) []*namespace {
+func (n *Network) chosen(s *labelSelector) []*namespace {
 	candidates := n.namespaces
-	for k, v := range namespaces.MatchLabels {
+	for k, v := range s.required {
 		if c := n.byLabel[[2]string{k, v}]; len(c) < len(candidates) {
 			candidates = c
 		}
@@ -383,76 +386,67 @@ func (n *Network) chosen(namespaces *metav1.LabelSelector, s labels.Selector) []
 	return out
 }
 
+// A podSelection is which pods are asked for: in a namespace, or in those that
+// spaces selects.
+type podSelection struct {
+	namespace    *namespace
+	spaces, pods *labelSelector
+}
+
 // selectIn returns the pods of a namespace that a selector selects.
-func (n *Network) selectIn(ns *namespace, selector *metav1.LabelSelector) peers {
-	return n.selection([]*namespace{ns}, "namespace "+ns.name, selector)
+func (n *Network) selectIn(ns *namespace, pods *metav1.LabelSelector) peers {
+	return n.podsOf(podSelection{namespace: ns, pods: n.selectors.of(pods)})
 }
 
 // selectAcross returns the pods that a selector selects in the namespaces that
-// another one does; a nil selector of pods is all of them.
+// another one does; a nil selector is all of them.
 func (n *Network) selectAcross(namespaces, pods *metav1.LabelSelector) peers {
-	if namespaces == nil {
-		namespaces = &metav1.LabelSelector{}
-	}
-	s, err := metav1.LabelSelectorAsSelector(namespaces)
-	if err != nil {
-		return peers{}
-	}
-	return n.selection(n.chosen(namespaces, s), "namespaces "+s.String(), pods)
+	return n.podsOf(podSelection{spaces: n.selectors.of(namespaces), pods: n.selectors.of(pods)})
 }
 
-// selection returns the pods of namespaces that a selector selects. Pods in the
-// network of the node are none of them: to agents they are the node. A selector
-// that cannot be read selects nothing.
-func (n *Network) selection(in []*namespace, key string, selector *metav1.LabelSelector) peers {
-	s := labels.Everything()
-	if selector != nil {
-		var err error
-		if s, err = metav1.LabelSelectorAsSelector(selector); err != nil {
-			return peers{}
+// podsOf returns the pods of a selection. Pods in the network of the node are
+// none of them: to agents they are the node. A selector that cannot be read
+// selects nothing.
+func (n *Network) podsOf(s podSelection) peers {
+	out, known := n.selections[s]
+	if known {
+		return peers{sure: out, may: out}
+	}
+	var spans set
+	if s.spaces == nil {
+		spans = interval(s.namespace.span.lo, s.namespace.span.hi)
+	} else {
+		for _, ns := range n.chosen(s.spaces) {
+			spans = spans.extend(ns.span.lo, ns.span.hi)
 		}
 	}
-	key += "\x00" + s.String()
-	if known, ok := n.sets[key]; ok {
-		return known
-	}
-	var spans, out set
-	for _, ns := range in {
-		spans = spans.extend(ns.span.lo, ns.span.hi)
-	}
-	switch candidates, indexed := n.podsWith(selector); {
-	case s.Empty() && len(n.hosts) == 0:
+	if s.pods.Empty() && len(n.hosts) == 0 {
 		out = spans
-	case indexed:
-		for _, i := range candidates {
-			if p := n.points[i]; spans.has(i) && !p.host && s.Matches(p.labels) {
-				out = out.extend(i, i+1)
-			}
-		}
-	default:
-		for i := range spans.points() {
-			if p := n.points[i]; !p.host && s.Matches(p.labels) {
+	} else {
+		for i := range n.eligible(s.pods, spans) {
+			if p := n.points[i]; !p.host && s.pods.Matches(p.labels) {
 				out = out.extend(i, i+1)
 			}
 		}
 	}
-	p := peers{sure: out, may: out}
-	n.sets[key] = p
-	return p
+	n.selections[s] = out
+	return peers{sure: out, may: out}
 }
 
-// podsWith returns the pods that have a label which a selector requires, in
-// order; of several labels the one that the fewest have.
-func (n *Network) podsWith(selector *metav1.LabelSelector) (points []uint32, indexed bool) {
-	if selector == nil {
-		return nil, false
-	}
-	for k, v := range selector.MatchLabels {
-		if have := n.labelled[[2]string{k, v}]; !indexed || len(have) < len(points) {
-			points, indexed = have, true
+// eligible returns the pods of spans that a selector may select, in order: those
+// that have a label which it requires, by the index of the one that the fewest have.
+func (n *Network) eligible(s *labelSelector, spans set) iter.Seq[uint32] {
+	var fewest []uint32
+	indexed := false
+	for k, v := range s.required {
+		if by := n.podsBy(k, spans.len()); by != nil && (!indexed || len(by[v]) < len(fewest)) {
+			fewest, indexed = by[v], true
 		}
 	}
-	return points, indexed
+	if indexed {
+		return spans.among(fewest)
+	}
+	return spans.points()
 }
 
 // block returns what stands in a block: addresses, targets, and pods. The API

@@ -133,6 +133,29 @@ func (s set) points() iter.Seq[uint32] {
 	}
 }
 
+// among returns those of points, which are in order, that are in the set.
+func (s set) among(points []uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for _, sp := range s {
+			i, _ := slices.BinarySearch(points, sp.lo)
+			for points = points[i:]; len(points) > 0 && points[0] < sp.hi; points = points[1:] {
+				if !yield(points[0]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// len returns how many points there are.
+func (s set) len() int {
+	n := 0
+	for _, sp := range s {
+		n += int(sp.hi - sp.lo)
+	}
+	return n
+}
+
 // key returns the identity of the set for a map.
 func (s set) key() string {
 	out := make([]byte, 0, 4*len(s))

@@ -187,13 +187,7 @@ func appendIndented(b, compact []byte, prefix string) []byte {
 		c := compact[i]
 		switch c {
 		case '"':
-			end := i + 1
-			for compact[end] != '"' {
-				if compact[end] == '\\' {
-					end++
-				}
-				end++
-			}
+			end := i + 1 + textLen(compact[i+1:])
 			b = append(b, compact[i:end+1]...)
 			i = end + 1
 			continue
@@ -221,6 +215,20 @@ func appendIndented(b, compact []byte, prefix string) []byte {
 		i++
 	}
 	return b
+}
+
+// textLen returns how long a JSON string is that has begun: where its quote stands.
+func textLen(rest []byte) int {
+	for n := 0; ; n++ {
+		n += bytes.IndexByte(rest[n:], '"')
+		escapes := 0 // in front of the quote: by an odd number it is escaped itself
+		for escapes < n && rest[n-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return n
+		}
+	}
 }
 
 // nested writes what stands between two brackets, further in.

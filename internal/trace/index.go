@@ -26,7 +26,6 @@ type index struct {
 	services   map[name]*service
 	selected   map[*service][]*estate.Workload
 	servicesOf map[*estate.Workload][]*service
-	byLabel    map[label][]*estate.Workload
 	byPodIP    map[string]*estate.Workload
 	configMaps map[name]*estate.ConfigMap
 	namespaces map[string]*estate.Resource[corev1.Namespace]
@@ -38,15 +37,24 @@ func newIndex(e *estate.Estate) *index {
 		services:   map[name]*service{},
 		selected:   map[*service][]*estate.Workload{},
 		servicesOf: map[*estate.Workload][]*service{},
-		byLabel:    map[label][]*estate.Workload{},
 		byPodIP:    map[string]*estate.Workload{},
 		configMaps: map[name]*estate.ConfigMap{},
 		namespaces: map[string]*estate.Resource[corev1.Namespace]{},
 	}
+	// Of the labels of pods Services mention few.
+	mentioned := map[string]bool{}
+	for _, s := range estate.Services.In(e) {
+		for k := range s.Object.Spec.Selector {
+			mentioned[k] = true
+		}
+	}
+	byLabel := map[label][]*estate.Workload{}
 	for _, w := range estate.Workloads.In(e) {
 		for k, v := range w.Template.Labels {
-			l := label{w.Namespace, k, v}
-			x.byLabel[l] = append(x.byLabel[l], w)
+			if mentioned[k] {
+				l := label{w.Namespace, k, v}
+				byLabel[l] = append(byLabel[l], w)
+			}
 		}
 		for _, p := range w.Pods {
 			if p.PodIP != "" {
@@ -62,7 +70,7 @@ func newIndex(e *estate.Estate) *index {
 	}
 	for _, s := range estate.Services.In(e) {
 		x.services[name{s.Object.Namespace, s.Object.Name}] = s
-		ws := x.selectedBy(s.Object.Namespace, s.Object.Spec.Selector)
+		ws := selectedBy(byLabel, s.Object.Namespace, s.Object.Spec.Selector)
 		x.selected[s] = ws
 		for _, w := range ws {
 			x.servicesOf[w] = append(x.servicesOf[w], s)
@@ -73,14 +81,14 @@ func newIndex(e *estate.Estate) *index {
 
 // selectedBy returns the workloads of a namespace that carry all the labels.
 // An empty selector selects nothing, as a Service's does.
-func (x *index) selectedBy(namespace string, selector map[string]string) []*estate.Workload {
+func selectedBy(byLabel map[label][]*estate.Workload, namespace string, selector map[string]string) []*estate.Workload {
 	if len(selector) == 0 {
 		return nil
 	}
 	var fewest []*estate.Workload
 	first := true
 	for k, v := range selector {
-		if ws := x.byLabel[label{namespace, k, v}]; first || len(ws) < len(fewest) {
+		if ws := byLabel[label{namespace, k, v}]; first || len(ws) < len(fewest) {
 			fewest, first = ws, false
 		}
 	}

@@ -111,7 +111,7 @@ func misses(c check, meta *metav1.ObjectMeta, spec *corev1.PodSpec) []miss {
 			rest = append(rest, *one)
 			return
 		}
-		for field, part := range containerParts(c.id, spec, path, one) {
+		for field, part := range containerParts(c.id, spec, alone, path, one) {
 			add(field, &metav1.ObjectMeta{}, part)
 		}
 	})
@@ -262,11 +262,9 @@ func eachContainer(spec *corev1.PodSpec, yield func(path string, c *corev1.Conta
 }
 
 // containerParts yields the fields of a container that may miss the check,
-// each with a pod that has nothing else. The pod is valid until the next one.
-func containerParts(id policy.CheckID, spec *corev1.PodSpec, path string, c *corev1.Container) parts {
+// each with a pod that has nothing else: part, whose one container they replace.
+func containerParts(id policy.CheckID, spec, part *corev1.PodSpec, path string, c *corev1.Container) parts {
 	return func(yield func(string, *corev1.PodSpec) bool) {
-		part := neutral(spec)
-		part.Containers = make([]corev1.Container, 1)
 		with := func(change func(*corev1.Container)) *corev1.PodSpec {
 			// Shallow: a change replaces what it changes.
 			part.Containers[0] = *c
