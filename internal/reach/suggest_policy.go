@@ -19,6 +19,17 @@ const (
 	dnsName  = "allow-dns"
 )
 
+// passedBy says by which ports of nodes a workload is reached past its policies.
+func (a *advisor) passedBy(e *Endpoint) {
+	for p := range e.points.points() {
+		for _, way := range a.entrances[p] {
+			if way.masked {
+				a.open("%s %s, and that leads past the policies of %s, which see the address of a node: let load balancers lead to the pods themselves (target type ip) and make the Service one of type ClusterIP, or set externalTrafficPolicy: Local", way.rule.Name, way.rule.Says, e.Name)
+			}
+		}
+	}
+}
+
 // suggestPolicies writes the policies of every namespace of applications: a
 // default that denies, name resolution for all, and one policy for each workload
 // that needs something.
@@ -44,6 +55,7 @@ func (a *advisor) suggestPolicies() {
 			names[[2]string{e.Namespace, denyName}], names[[2]string{e.Namespace, dnsName}] = true, true
 			a.s.Policies = append(a.s.Policies, denyAll(e.Namespace), a.allowDNS(e.Namespace))
 		}
+		a.passedBy(e)
 		if len(in[e])+len(out[e]) == 0 {
 			continue
 		}

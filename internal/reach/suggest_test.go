@@ -381,3 +381,15 @@ func BenchmarkSuggest(b *testing.B) {
 		Suggest(trace.New(e), &config.Config{}, nil)
 	}
 }
+
+// What no policy closes is said.
+func TestSuggestNamesNodePorts(t *testing.T) {
+	c := newCloud()
+	c.nodePort("shop/web", nil)
+	c.suggest().says(t, "Service shop/web opens TCP 30080 of every node, and that leads past the policies of shop/web")
+	c = newCloud()
+	c.nodePort("shop/web", local)
+	if s := c.suggest(); slices.ContainsFunc(s.Open, func(text string) bool { return strings.Contains(text, "30080") }) {
+		t.Errorf("policies see who comes: %q", s.Open)
+	}
+}
