@@ -211,9 +211,37 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 	n.mesh.settle(a)
 	a.Encryption, a.EncryptionWhy = n.mesh.encryption(from, to, a.Protocol, a.Port)
 	if a.Verdict == Denied {
-		note(n.closedEntrance(a, from, to))
+		note(n.closedEntrance(a, from, to), n.relayed(from, to))
 		a.Change = n.change(a, from, to)
 	}
+}
+
+// relayed says which load balancer takes connections from a point and sends its
+// own on to a pod, "" if none does: who is denied may get to the application all
+// the same.
+func (n *Network) relayed(from, to uint32) string {
+	if from < n.atoms || to >= n.pods {
+		return ""
+	}
+	w := n.points[to].endpoint.Workload
+	leads := func(t *trace.Target) bool { return slices.Contains(t.Workloads, w) }
+	for _, lb := range n.graph.LoadBalancers {
+		e := n.byRef[lb.Ref]
+		if e == nil || !slices.ContainsFunc(lb.Listeners, func(l *trace.Listener) bool {
+			return slices.ContainsFunc(l.Rules, func(r *trace.Rule) bool { return slices.ContainsFunc(r.Targets, leads) })
+		}) {
+			continue
+		}
+		sure, open := n.between(from, e.points[0].lo)
+		takes := "takes"
+		if sure == noPorts {
+			takes = "may take"
+		}
+		if open != noPorts {
+			return fmt.Sprintf("load balancer %s %s connections from there, and sends its own on to %s: --from %s asks about these", e.Name, takes, n.points[to].endpoint.Name, e.Name)
+		}
+	}
+	return ""
 }
 
 // describe names a point: "shop/web (10.0.1.7)", "10.0.2.0-10.0.2.15".

@@ -80,6 +80,7 @@ func (n *Network) addNodes() {
 // and protocols.
 const kubeletPort = 10250
 
+// addNodePort adds the entrance that a port of a Service is to a pod.
 func (n *Network) addNodePort(p *point, s *estate.Resource[corev1.Service], i int, e entrance) {
 	port := &s.Object.Spec.Ports[i]
 	protocol, ok := protocolOf(port.Protocol)
@@ -230,6 +231,7 @@ func (n *Network) knocks(e *entrance, from uint32) Verdict {
 	return n.knock(e, sure, open)
 }
 
+// knock says whether ports hold the port of the nodes, or may.
 func (n *Network) knock(e *entrance, sure, open portsID) Verdict {
 	switch {
 	case n.ports.and(sure, e.outer) == e.outer:
@@ -287,60 +289,49 @@ func (n *Network) policiesOnNodes(e *entrance, to uint32) (sure, open portsID) {
 }
 
 // eachEntering calls visit for every pair of points between which something may
-// get through by an entrance. Senders that get as far with a node are asked as
-// one.
+// get through by an entrance. Senders that get as far with the nodes are asked
+// about an entrance as one.
 func (n *Network) eachEntering(runs []uint32, settled func(from, to uint32) bool, visit func(from, to uint32, sure, open portsID)) {
-	type distance struct{ sure, open portsID }
-	known := map[uint32]map[distance]set{}
-	outside := map[uint32]map[distance]set{} // known of addresses
-	list := func(nodes uint32) (pods, addresses map[distance]set) {
-		if known[nodes] != nil {
-			return known[nodes], outside[nodes]
-		}
-		known[nodes], outside[nodes] = map[distance]set{}, map[distance]set{}
-		for from := range uint32(len(n.points)) {
-			if !n.points[from].endpoint.initiates() {
-				continue
+	known := map[uint32]map[portsID]set{}
+	// alike returns the senders by what they reach of nodes at most.
+	alike := func(nodes uint32) map[portsID]set {
+		by := known[nodes]
+		if by == nil {
+			by = map[portsID]set{}
+			for from := range uint32(len(n.points)) {
+				if n.points[from].endpoint.initiates() {
+					_, open := n.straight(from, nodes)
+					by[open] = by[open].extend(from, from+1)
+				}
 			}
-			of := known[nodes]
-			if from >= n.atoms {
-				of = outside[nodes]
-			}
-			sure, open := n.straight(from, nodes)
-			at := distance{sure, open}
-			of[at] = of[at].extend(from, from+1)
+			known[nodes] = by
 		}
-		return known[nodes], outside[nodes]
+		return by
 	}
-	pods := set{{0, n.pods}}
 	for i, entrances := range n.entrances {
 		to := uint32(i)
 		var senders []set
 		for j := range entrances {
 			e := &entrances[j]
-			inside, addresses := list(e.nodes)
-			for _, of := range [...]map[distance]set{inside, addresses} {
-				for at, points := range of {
-					if n.knock(e, at.sure, at.open) != Denied {
-						senders = append(senders, points)
-					}
+			for open, points := range alike(e.nodes) {
+				if n.ports.and(open, e.outer) != noPorts {
+					senders = append(senders, points)
 				}
 			}
 			if _, open := n.policiesOnNodes(e, to); e.masked && n.ports.and(open, e.leads) != noPorts {
-				senders = append(senders, pods)
+				senders = append(senders, interval(0, n.pods))
 			}
 		}
 		for _, sp := range union(senders...) {
 			for from := sp.lo; from < sp.hi; from++ {
-				if n.itself(from, to) {
-					continue
-				}
-				if runs[from] > from+1 && settled(from, to) {
+				switch {
+				case n.itself(from, to):
+				case runs[from] > from+1 && settled(from, to):
 					from = min(runs[from], sp.hi) - 1
-					continue
-				}
-				if sure, open := n.entering(from, to); open != noPorts {
-					visit(from, to, sure, open)
+				default:
+					if sure, open := n.entering(from, to); open != noPorts {
+						visit(from, to, sure, open)
+					}
 				}
 			}
 		}

@@ -57,6 +57,8 @@ func TestPredictedLoadBalancers(t *testing.T) {
 		{"one that faces the internet answers it", planned("type: ClusterIP", "", ingressOf("alb", albFace+albIP)), []string{
 			"internet > shop-web 443 denied", "internet > shop-web 80 allowed",
 		}, "security group of Ingress shop/web admits TCP 80 from 0.0.0.0/0"},
+		{"who is denied may come by it", planned("type: ClusterIP", "", ingressOf("alb", albFace+albIP), closedShop), []string{"internet > shop/web 8080 denied"},
+			"load balancer shop-web takes connections from there, and sends its own on to shop/web: --from shop-web asks about these"},
 		{"its listeners", planned("type: ClusterIP", "", ingressOf("alb", albFace+`alb.ingress.kubernetes.io/listen-ports: '[{"HTTPS": 8443}]'`)), []string{"internet > shop-web 80 denied", "internet > shop-web 8443 allowed"}, ""},
 		{"the networks that it lets in", planned("type: ClusterIP", "", ingressOf("alb", albFace+"alb.ingress.kubernetes.io/inbound-cidrs: 203.0.113.0/24")), []string{
 			"203.0.113.7 > shop-web 80 allowed", "198.51.100.1 > shop-web 80 denied",
