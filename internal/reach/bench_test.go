@@ -122,6 +122,31 @@ func BenchmarkNetwork(b *testing.B) {
 	}
 }
 
+// BenchmarkNodePorts is the cluster of 10,000 pods with a node port for each of
+// its workloads, about as many as a cluster can have.
+func BenchmarkNodePorts(b *testing.B) {
+	for _, policy := range []corev1.ServiceExternalTrafficPolicy{corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal} {
+		b.Run(string(policy), func(b *testing.B) {
+			e := sizes[0].size.estate()
+			for i, w := range estate.Workloads.In(e) {
+				r := &estate.Resource[corev1.Service]{}
+				r.Object.Namespace, r.Object.Name = w.Namespace, w.Name
+				r.Object.Spec = corev1.ServiceSpec{
+					Type: corev1.ServiceTypeNodePort, ExternalTrafficPolicy: policy, Selector: map[string]string{"app": w.Name},
+					Ports: []corev1.ServicePort{{Port: 80, NodePort: int32(30000 + i), TargetPort: intstr.FromString("http")}},
+				}
+				estate.Services.Add(e, r)
+			}
+			start, cells := user(), 0
+			for b.Loop() {
+				cells = len(New(trace.New(e)).Matrix(byWorkload).Cells)
+			}
+			b.ReportMetric(float64(user()-start)/float64(b.N)/1e6, "user-ms/op")
+			b.ReportMetric(float64(cells), "cells")
+		})
+	}
+}
+
 func BenchmarkAsk(b *testing.B) {
 	n := New(trace.New(sizes[0].size.estate()))
 	es := n.Endpoints()
