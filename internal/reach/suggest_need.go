@@ -302,28 +302,6 @@ func (a *advisor) narrowed(networks []netip.Prefix, to *Endpoint, port Named) []
 	return mergePrefixes(open)
 }
 
-// keepsClients reports whether pods meet the addresses of a network load
-// balancer's clients. It keeps them for nodes, unless another node passes them
-// on, and for pods with UDP alone; an attribute of the target group decides for
-// TCP. Source: the user guide of Elastic Load Balancing, target group attributes
-// for Network Load Balancers.
-func keepsClients(l *trace.Listener, t *trace.Target, instances bool) bool {
-	if strings.Contains(l.Protocol, "UDP") || strings.Contains(l.Protocol, "QUIC") {
-		return true
-	}
-	if t.Service != nil {
-		for key, value := range t.Service.Object.Annotations {
-			if !strings.HasSuffix(key, "aws-load-balancer-target-group-attributes") {
-				continue
-			}
-			if _, rest, ok := strings.Cut(value, "preserve_client_ip.enabled="); ok {
-				return strings.HasPrefix(rest, "true")
-			}
-		}
-	}
-	return instances && (t.Service == nil || t.Service.Object.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal)
-}
-
 // entryName says which load balancer it is, by what declares it.
 func entryName(lb *trace.LoadBalancer) string {
 	if len(lb.DeclaredBy) > 0 {

@@ -39,10 +39,12 @@ type vpc struct {
 
 	// remembered holds what was computed, a row for each class that asked, and
 	// room says how many rows more may be kept.
-	entries     map[*estate.Workload]Ports // by what keeps the addresses of clients
-	nodeEntries Ports                      // the same of nodes
-	remembered  []atomic.Pointer[[]atomic.Uint64]
-	room        atomic.Int64
+	balancers  map[*target]*trace.LoadBalancer
+	inlets     []inlet
+	podInlets  map[*estate.Workload][]int
+	nodeInlets []int
+	remembered []atomic.Pointer[[]atomic.Uint64]
+	room       atomic.Int64
 }
 
 // remembers bounds the memory of answers: as many pairs of classes, at eight
@@ -115,11 +117,9 @@ type class struct {
 	spots []int
 	// free is true of addresses at which nothing of a VPC filters: link-local
 	// ones, such as that of the instance metadata.
-	free bool
-	end  end
-	// entry are the ports at which the internet meets the pods through a network
-	// load balancer that keeps the addresses of its clients.
-	entry portsID
+	free   bool
+	end    end
+	inlets []int // by network load balancers that keep the addresses of clients
 	// facing is true of a load balancer that its controller will stand where the
 	// internet can address it.
 	facing bool
@@ -154,7 +154,10 @@ func (v *vpc) settle(n *Network) {
 	index := map[string]uint32{}
 	for i, p := range n.points {
 		c := v.classify(n, p)
-		key := binary.AppendUvarint([]byte{byte(c.end)}, uint64(c.entry))
+		key := binary.AppendUvarint([]byte{byte(c.end)}, uint64(len(c.inlets)))
+		for _, e := range c.inlets {
+			key = binary.AppendUvarint(key, uint64(e))
+		}
 		key = append(key, boolByte(c.free), boolByte(c.facing))
 		key = binary.AppendUvarint(key, uint64(c.alone))
 		for _, s := range c.spots {
@@ -266,6 +269,16 @@ func (v *vpc) passes(a, b *class) (sure, open portsID) {
 
 // pair computes what gets from one spot to another.
 func (v *vpc) pair(a, b *class, p, q *spot) (sure, open portsID) {
+	sure, open = v.direct(a, b, p, q)
+	if len(b.inlets) > 0 && sure != allPorts {
+		s, o := v.entered(a, b, p, q)
+		sure, open = v.ports.or(sure, s), v.ports.or(open, o)
+	}
+	return sure, open
+}
+
+// direct is pair of what no load balancer leads there.
+func (v *vpc) direct(a, b *class, p, q *spot) (sure, open portsID) {
 	if sameNode(p, q) {
 		return allPorts, allPorts
 	}

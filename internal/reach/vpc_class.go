@@ -2,7 +2,6 @@ package reach
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/eksafe/eksafe/internal/estate"
 	"github.com/eksafe/eksafe/internal/trace"
@@ -45,74 +44,6 @@ func (v *vpc) machine(i *estate.NetworkInterface) bool {
 	return !node && i.RequesterId == "" && (i.InterfaceType == "" || i.InterfaceType == "interface" || i.InterfaceType == "efa")
 }
 
-// enter finds the pods that clients in the internet meet with their own
-// addresses: those behind a network load balancer that faces the internet. It
-// keeps the addresses of clients unless it is told otherwise.
-func (v *vpc) enter() {
-	v.entries = map[*estate.Workload]Ports{}
-	for _, lb := range v.graph.LoadBalancers {
-		if lb.Type != "network" || lb.Scheme.Or("") == "internal" {
-			continue
-		}
-		for _, l := range lb.Listeners {
-			for _, r := range l.Rules {
-				for _, t := range r.Targets {
-					v.enterTarget(l, t)
-				}
-			}
-		}
-	}
-}
-
-// enterTarget notes the ports at which a target is met: those of nodes, of pods,
-// or both if it is not known how the load balancer leads to it.
-func (v *vpc) enterTarget(l *trace.Listener, t *trace.Target) {
-	of := func(port, last int) Ports {
-		ports := PortsOf(TCP, port, last)
-		if strings.Contains(l.Protocol, "UDP") {
-			ports[UDP] = ports[TCP]
-		}
-		return ports
-	}
-	kind := t.Type.Or("")
-	if kind != "ip" {
-		for _, outer := range nodePortsOf(t) {
-			ports := of(int(outer.First), int(outer.Last))
-			v.nodeEntries = v.nodeEntries.Union(&ports)
-		}
-	}
-	if kind == "instance" {
-		return
-	}
-	ports := of(0, lastPort)
-	if t.PodPort > 0 {
-		ports = of(int(t.PodPort), int(t.PodPort))
-	}
-	for _, w := range t.Workloads {
-		had := v.entries[w]
-		v.entries[w] = had.Union(&ports)
-	}
-}
-
-// nodePortsOf returns the node ports by which a target may be met.
-func nodePortsOf(t *trace.Target) []PortRange {
-	if t.Group != nil && t.Type.Or("") == "instance" {
-		if port := t.Group.Port.Or(0); port > 0 && port <= lastPort {
-			return []PortRange{{uint16(port), uint16(port)}}
-		}
-	}
-	if t.Service == nil {
-		return nil
-	}
-	var out []PortRange
-	for i := range t.Service.Object.Spec.Ports {
-		if first, last, opens := trace.NodePort(&t.Service.Object.Spec, &t.Service.Object.Spec.Ports[i]); opens {
-			out = append(out, PortRange{uint16(first), uint16(last)})
-		}
-	}
-	return out
-}
-
 // classify says where a point may stand.
 func (v *vpc) classify(n *Network, p *point) class {
 	switch {
@@ -139,9 +70,7 @@ func (v *vpc) classify(n *Network, p *point) class {
 func (v *vpc) classifyPods(n *Network, p *point) class {
 	x := p.endpoint.Workload
 	c := class{end: podEnd}
-	if entry, ok := v.entries[x]; ok {
-		c.entry = v.ports.id(entry)
-	}
+	c.inlets = v.podInlets[x]
 	own := v.ownGroups(x)
 	stations := v.stationsOf(x)
 	fargate := onFargate(x)
@@ -213,7 +142,7 @@ func (v *vpc) nodeSpot(s *station) spot {
 
 // classifyNodes says where nodes stand, by their first addresses: one of IPv4.
 func (v *vpc) classifyNodes(stations []station) class {
-	c := class{end: podEnd, entry: v.ports.id(v.nodeEntries)}
+	c := class{end: podEnd, inlets: v.nodeInlets}
 	for i := range stations {
 		at := v.nodeSpot(&stations[i])
 		at.atoms = v.space.all(v.hostNetworks())
@@ -260,7 +189,7 @@ func (v *vpc) subnet(id string) int {
 func (v *vpc) classifyTarget(t *target) class {
 	c := class{end: targetEnd}
 	at := spot{subnet: -1, inbound: t.public, outbound: t.public}
-	at.groups = v.set(&groupSet{ids: sortedIDs(t.groups), filters: !t.groupless, partial: len(t.groups) == 0 && !t.groupless, why: t.why})
+	at.groups = v.groupsOf(t)
 	at.exit = at.groups
 	for _, id := range t.subnets {
 		if at.subnet = v.subnet(id); at.subnet < 0 {

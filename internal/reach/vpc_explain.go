@@ -47,6 +47,13 @@ func (v *vpc) explain(n *Network, from, to uint32, protocol Protocol, port uint1
 		}
 		return []Layer{l}, []string{note}
 	}
+	if sure, open := v.direct(a, b, x.p, x.q); n.verdictOf(sure, open, protocol, port) != best {
+		for _, l := range x.byInlet(best) {
+			l.Enforced, l.By = trace.Yes, "AWS"
+			layers = append(layers, l)
+		}
+		return layers, nil
+	}
 	for _, layer := range []func() (Layer, bool, string){
 		func() (Layer, bool, string) { return x.groups(Egress) },
 		func() (Layer, bool, string) { return x.groups(Ingress) },
@@ -405,8 +412,6 @@ func (x *question) routes() (l Layer, asked bool, note string) {
 	}
 	if l.Verdict == Denied {
 		switch {
-		case w.only != noPorts:
-			l.Why = "the network load balancer that leads to it has no listener for this port"
 		case w.table == nil:
 			l.change = "give " + l.Of + " an address in the internet"
 		case x.a.end == internetEnd:

@@ -131,14 +131,14 @@ func (v *vpc) groupRow(s *groupSet, d Direction) *groupRow {
 	}
 	var anyRef, strangers []portsID
 	for id, ports := range refs {
-		r.refs[id] = v.union(ports)
+		r.refs[id] = v.ports.union(ports)
 		anyRef = append(anyRef, r.refs[id])
 		if v.groups[id] == nil {
 			strangers = append(strangers, r.refs[id])
 		}
 	}
-	r.anyRef, r.strangers = v.union(anyRef), v.union(strangers)
-	r.doubt = v.ports.or(r.doubt, v.union(doubts))
+	r.anyRef, r.strangers = v.ports.union(anyRef), v.ports.union(strangers)
+	r.doubt = v.ports.or(r.doubt, v.ports.union(doubts))
 	r.segments = v.nest(blocks)
 	return r
 }
@@ -221,26 +221,6 @@ func ipProtocol(s string) (p Protocol, number int, ok bool) {
 	return Other, n, err == nil && n >= 0 && n <= 255
 }
 
-func (v *vpc) union(ids []portsID) portsID {
-	if len(ids) < 2 {
-		return append(ids, noPorts)[0]
-	}
-	ids = slices.Clone(ids)
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	var all Ports
-	for _, id := range ids {
-		ports := v.ports.of(id)
-		for i := range ports {
-			all[i] = append(all[i], ports[i]...)
-		}
-	}
-	for i := range all {
-		all[i] = mergeRanges(all[i])
-	}
-	return v.ports.id(all)
-}
-
 // A nested block is a span of atoms with what is open to it. Blocks lie within
 // each other or apart.
 type nested struct {
@@ -291,7 +271,7 @@ func (v *vpc) nest(blocks []nested) []segment {
 		top := around[len(around)-1]
 		add(at, b.lo, top.ports)
 		at = b.lo
-		around = append(around, nested{b.span, v.ports.or(top.ports, v.union(same))})
+		around = append(around, nested{b.span, v.ports.or(top.ports, v.ports.union(same))})
 	}
 	leave(v.space.len())
 	add(at, v.space.len(), around[0].ports)

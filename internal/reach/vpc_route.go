@@ -14,7 +14,6 @@ type way struct {
 	why   string
 	// local is true where nothing but the routes that every VPC has is taken.
 	local bool
-	only  portsID // for which it is; 0: all
 	note  string
 	table *estate.RouteTable // that decides, nil if none does
 	route int                // index of the route that decides, -1 if none matches
@@ -22,17 +21,13 @@ type way struct {
 
 // lets returns what a way lets through.
 func (w *way) lets() (sure, open portsID) {
-	ports := allPorts
-	if w.only != noPorts {
-		ports = w.only
-	}
 	switch w.state {
 	case trace.Yes:
-		return ports, ports
+		return allPorts, allPorts
 	case trace.No:
 		return noPorts, noPorts
 	}
-	return noPorts, ports
+	return noPorts, allPorts
 }
 
 var localWay = way{state: trace.Yes, why: "routes within a VPC are always there", local: true, route: -1}
@@ -57,10 +52,6 @@ func (v *vpc) way(a, b *class, p, q *spot) way {
 // wayIn is the way from the internet: the end needs an address there and, for
 // the replies, a route out through an internet gateway.
 func (v *vpc) wayIn(b *class, p, q *spot) way {
-	if b.entry != noPorts {
-		return way{state: trace.Yes, only: b.entry, route: -1, why: "a network load balancer that faces the internet leads to it",
-			note: "a network load balancer was taken to keep the addresses of its clients, as it does unless it is told otherwise"}
-	}
 	if b.facing && v.isIPv4(p) {
 		return way{state: trace.Yes, route: -1, why: "its controller gives it addresses in the internet"}
 	}

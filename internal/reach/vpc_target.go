@@ -45,6 +45,7 @@ func (v *vpc) listTargets() []*target {
 		v.locateTarget(t)
 		out = append(out, t)
 	}
+	v.balancers = map[*target]*trace.LoadBalancer{}
 	subnetGroups := map[string][]string{}
 	for _, n := range estate.DBSubnetGroups.In(e) {
 		subnetGroups[n.Arn], subnetGroups[n.DBSubnetGroupName] = n.SubnetIds, n.SubnetIds
@@ -118,6 +119,7 @@ func (v *vpc) listTargets() []*target {
 			predicted.public = t.public
 			t, origin = predicted, lb.Place().Origin
 		}
+		v.balancers[t] = lb
 		add(LoadBalancerEndpoint, lb.Ref, origin, listens(lb), t)
 	}
 	for _, p := range estate.VPCEndpoints.In(e) {
