@@ -174,46 +174,76 @@ func (n *Network) explain(a *Answer, from, to uint32) {
 		a.Encryption, a.EncryptionWhy = trace.Encrypted, "it never leaves the pod"
 		return
 	}
-	note := func(notes ...string) {
-		for _, text := range notes {
-			if text != "" && !slices.Contains(a.Notes, text) {
-				a.Notes = append(a.Notes, text)
-			}
-		}
-	}
 	for _, r := range n.rejected {
 		if ns := r.Subject.Namespace; ns == "" || ns == a.From.Namespace || ns == a.To.Namespace {
-			note(r.Name + " was left out, because the API server would reject it: " + r.Says)
+			a.note(r.Name + " was left out, because the API server would reject it: " + r.Says)
 		}
 	}
-	note(n.noteOfPrediction(from), n.noteOfPrediction(to))
+	a.note(n.noteOfPrediction(from), n.noteOfPrediction(to))
 	if e := n.entranceOf(a, from, to); e != nil {
-		note(n.explainEntrance(a, e, from, to)...)
+		a.note(n.explainEntrance(a, e, from, to)...)
 		a.Encryption, a.EncryptionWhy = n.mesh.encryption(e.nodes, to, a.Protocol, a.Port)
 		return
 	}
+	n.explainStraight(a, from, to)
+	if a.Verdict != Denied {
+		return
+	}
+	a.Change = n.change(a, from)
+	if way, e := n.closedEntrance(a, from, to); way != nil {
+		why := ""
+		if l, ok := way.Decisive(); ok {
+			why = ": " + l.Why
+		}
+		a.note(fmt.Sprintf("%s %s, which leads there too and is closed to it%s", e.rule.Name, e.rule.Says, why))
+		if way.denials() < a.denials() {
+			a.Change = n.change(way, from) + ", which opens " + way.Through
+		}
+	}
+	a.note(n.relayed(from, to))
+}
+
+// note adds what must be said once.
+func (a *Answer) note(texts ...string) {
+	for _, text := range texts {
+		if text != "" && !slices.Contains(a.Notes, text) {
+			a.Notes = append(a.Notes, text)
+		}
+	}
+}
+
+// denials counts the layers that deny.
+func (a *Answer) denials() int {
+	out := 0
+	for _, l := range a.Layers {
+		if l.Verdict == Denied {
+			out++
+		}
+	}
+	return out
+}
+
+// explainStraight explains a connection to the point itself.
+func (n *Network) explainStraight(a *Answer, from, to uint32) {
+	a.Source, a.Destination = n.describe(from), n.describe(to)
 	if from < n.pods {
 		l, notes := n.mesh.carriedLayer(from, to, a, func(a *Answer) (Layer, []string) { return n.explainPolicies(Egress, from, to, a) })
 		a.Layers = append(a.Layers, l)
-		note(notes...)
+		a.note(notes...)
 	}
 	layers, notes := n.mesh.carriedLayers(from, to, a, func(a *Answer) ([]Layer, []string) { return n.explainAWS(from, to, a.Protocol, a.Port) })
 	a.Layers = append(a.Layers, layers...)
-	note(notes...)
+	a.note(notes...)
 	if to < n.pods {
 		l, notes := n.mesh.carriedLayer(from, to, a, func(a *Answer) (Layer, []string) { return n.explainPolicies(Ingress, to, from, a) })
 		a.Layers = append(a.Layers, l)
-		note(notes...)
+		a.note(notes...)
 	}
 	layers, notes = n.mesh.explain(from, to, a.Protocol, a.Port)
 	a.Layers = append(a.Layers, layers...)
-	note(notes...)
+	a.note(notes...)
 	n.mesh.settle(a)
 	a.Encryption, a.EncryptionWhy = n.mesh.encryption(from, to, a.Protocol, a.Port)
-	if a.Verdict == Denied {
-		note(n.closedEntrance(a, from, to), n.relayed(from, to))
-		a.Change = n.change(a, from, to)
-	}
 }
 
 // relayed says which load balancer takes connections from a point and sends its
@@ -300,6 +330,7 @@ func (n *Network) explainFilter(l *Layer, d Direction, pod, peer uint32, a *Answ
 	sure, open := f.at(peer)
 	l.Verdict = n.verdictOf(sure, open, a.Protocol, a.Port)
 	notes = n.cite(l, f, peer, a)
+	l.change = n.policyChange(l, d, peer, a)
 	if idle := n.idle(d, pod); idle != nil {
 		notes = append(notes, "nothing enforces "+idle.name+" on "+l.Of+": "+n.enforcer.holds[pod].says(idle.api()))
 	}
@@ -388,6 +419,9 @@ policies:
 		switch len(l.Rules) {
 		case 0:
 			l.Why = fmt.Sprintf("no policy denies it, and none isolates the %s of %s", f.direction, l.Of)
+			if len(isolating) > 0 && f.direction == Egress && (n.hosts.has(peer) || n.nodes.has(peer)) {
+				l.Why = "network policies do not keep a pod from its own node, and " + n.points[peer].endpoint.Name + " may be there"
+			}
 		case 1:
 			l.Why = l.Rules[0].Name + " allows it"
 		default:
@@ -477,35 +511,36 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// change writes the smallest change that would allow what the first layer
-// denies.
-func (n *Network) change(a *Answer, from, to uint32) string {
-	l, ok := a.Decisive()
-	if !ok {
+// change writes the smallest change that would allow what is denied: that of every
+// layer that denies.
+func (n *Network) change(a *Answer, from uint32) string {
+	var out []string
+	for _, l := range a.Layers {
+		text := l.change
+		if l.Kind == MeshMTLS || l.Kind == MeshAuthorization {
+			text = n.mesh.change(l, from)
+		}
+		if l.Verdict == Denied && text != "" && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return strings.Join(out, "; and ")
+}
+
+// policyChange writes the smallest change with which the policies of a pod would
+// let a peer through.
+func (n *Network) policyChange(l *Layer, d Direction, peer uint32, a *Answer) string {
+	if l.Verdict != Denied || len(l.Rules) == 0 {
 		return ""
+	}
+	if strings.HasPrefix(l.Rules[0].Says, "denies") {
+		return fmt.Sprintf("take %s out of %s of %s", n.describe(peer), l.Rules[0].Field, l.Rules[0].Name)
 	}
 	port := fmt.Sprintf("%s %d", a.Protocol, a.Port)
 	if a.Protocol > SCTP {
 		port = "every port" // no policy names ports of another protocol
 	}
-	switch l.Kind {
-	case EgressPolicies, IngressPolicies:
-		peer, direction := to, "egress"
-		if l.Kind == IngressPolicies {
-			peer, direction = from, "ingress"
-		}
-		if len(l.Rules) == 0 {
-			return ""
-		}
-		if strings.HasPrefix(l.Rules[0].Says, "denies") {
-			return fmt.Sprintf("take %s out of %s of %s", n.describe(peer), l.Rules[0].Field, l.Rules[0].Name)
-		}
-		return fmt.Sprintf("add a rule for %s to spec.%s of %s: %s, %s", direction, direction, l.Rules[0].Name, n.selector(peer), port)
-	}
-	if l.Kind == MeshMTLS || l.Kind == MeshAuthorization {
-		return n.mesh.change(l, from)
-	}
-	return n.vpc.change(l)
+	return fmt.Sprintf("add a rule for %s to spec.%s of %s: %s, %s", d, d, l.Rules[0].Name, n.selector(peer), port)
 }
 
 // selector names a point as a policy would.

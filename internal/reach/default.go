@@ -106,10 +106,7 @@ func (n *Network) everyPeer(f *filter, states []state, ports portsID) bool {
 			other = other.extend(s.lo, s.hi)
 		}
 	}
-	if f.direction == Ingress {
-		other = other.minus(n.hosts)
-	}
-	return len(other) == 0
+	return len(other.minus(n.hosts).minus(n.nodes)) == 0
 }
 
 // opener returns the rule that allows everything, or the policy that does with

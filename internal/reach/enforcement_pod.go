@@ -57,6 +57,13 @@ func (e *enforcement) of(p *policy, pod uint32) trace.Ternary { return e.holds[p
 
 func (p *policy) api() api { return apiOf(p.place.Subject.Kind) }
 
+// freesNode reports whether what enforces the policies of a pod leaves it its own
+// node, or may: the agents of Calico and Cilium ask policies about it.
+func (e *enforcement) freesNode(pod uint32) bool {
+	by := e.holds[pod].by
+	return by == 0 || by.has(vpcCNI) || by.has(autoNode)
+}
+
 // notes says what one must know of what enforces the policies of a pod.
 func (e *enforcement) notes(p *point) []string {
 	if !e.slow || !e.holds[p.id].by.has(vpcCNI) {
@@ -162,6 +169,9 @@ func (e *enforcement) agentsOn(node string) (set agents, certain bool, why strin
 // holdOn says what enforces the policies of a pod of a workload on a node.
 func (e *enforcement) holdOn(node string, w *estate.Workload, branch trace.Ternary) hold {
 	set, certain, why := e.agentsOn(node)
+	if onFargate(w) && !fargateNode(node) {
+		set, certain, why = 0, true, "it runs on Fargate, where nothing enforces network policies"
+	}
 	out := hold{why: why}
 	if set == 0 && !certain {
 		return out // nothing is known of it: every state is Unclear

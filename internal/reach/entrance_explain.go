@@ -23,26 +23,24 @@ func (n *Network) entranceOf(a *Answer, from, to uint32) *entrance {
 	return nil
 }
 
-// closedEntrance says of a connection that is denied which entrance is closed to
-// it as well, "" if there is none.
-func (n *Network) closedEntrance(a *Answer, from, to uint32) string {
+// closedEntrance explains the entrance that is closed to a connection that is
+// denied and needs the least to open, nil if there is none.
+func (n *Network) closedEntrance(a *Answer, from, to uint32) (best *Answer, by *entrance) {
 	if to >= n.pods {
-		return ""
+		return nil, nil
 	}
 	for i := range n.entrances[to] {
 		e := &n.entrances[to][i]
 		if e.inner != (Named{a.Protocol, a.Port}) {
 			continue
 		}
-		way := Answer{From: a.From, To: a.To, Protocol: a.Protocol, Port: a.Port, Verdict: Denied}
-		n.explainEntrance(&way, e, from, to)
-		out := fmt.Sprintf("%s %s, which leads there too and is closed to it", e.rule.Name, e.rule.Says)
-		if l, ok := way.Decisive(); ok {
-			out += ": " + l.Why
+		way := &Answer{From: a.From, To: a.To, Protocol: a.Protocol, Port: a.Port, Verdict: Denied}
+		n.explainEntrance(way, e, from, to)
+		if best == nil || way.denials() < best.denials() {
+			best, by = way, e
 		}
-		return out
 	}
-	return ""
+	return best, by
 }
 
 // explainEntrance explains a connection by an entrance.

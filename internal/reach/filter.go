@@ -82,6 +82,9 @@ func (n *Network) compile() {
 // rules mean the same.
 func (n *Network) filter(shared map[string]*filter, d Direction, p *point, list []choice) *filter {
 	var key []byte
+	if d == Egress {
+		key = append(key, boolByte(n.enforcer.freesNode(p.id)))
+	}
 	for _, c := range list {
 		bits := uint64(c.policy) << 1
 		if c.unsure {
@@ -165,6 +168,9 @@ func (n *Network) read(f *filter, how reading) (out []state, doubtful bool) {
 	for i := 0; i < len(f.policies); {
 		t := f.policies[i].tier
 		certain := false // some policy of the tier selects the pod for sure
+		if n.freesNode(f, t) {
+			out = n.apply(out, n.sweep([]rectangle{{union(n.hosts, n.nodes), allPorts}}), func(s *state, ports portsID) { n.decide(s, ports, allow) })
+		}
 		for i < len(f.policies) && f.policies[i].tier == t {
 			j := i + 1
 			for f.policies[i].tied && j < len(f.policies) && f.policies[j].tier == t && f.policies[j].order == f.policies[i].order {
@@ -201,6 +207,21 @@ func (n *Network) read(f *filter, how reading) (out []state, doubtful bool) {
 		out = n.apply(out, n.sweep([]rectangle{{n.hosts, allPorts}}), func(s *state, _ portsID) { s.allowed = allPorts })
 	}
 	return out, doubtful
+}
+
+// freesNode reports whether the policies of a tier leave to a pod what it sends to
+// its own node: NetworkPolicies do, and with the node its pods in the network of
+// the node. Which node that is nobody knows before, so that it may be any. Sources:
+// Kubernetes' page on network policies, and the agent of the VPC CNI, which lets
+// the address of the node through in both directions.
+func (n *Network) freesNode(f *filter, t *tier) bool {
+	if f.direction != Egress || !n.enforcer.freesNode(f.point.id) {
+		return false
+	}
+	return !slices.ContainsFunc(f.policies, func(p applied) bool {
+		api := p.api()
+		return p.tier == t && api != kubernetesAPI && api != applicationAPI
+	})
 }
 
 // A rectangle is points and ports.

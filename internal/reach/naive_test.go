@@ -209,7 +209,7 @@ func (n *naive) asked(d Direction, pod, peer, destination *naiveEnd, protocol Pr
 		}
 		allowed := n.admin(applied, "Admin", verdicts, func() bool {
 			if isolated, allowed := namespaced(applied, verdicts); isolated {
-				return allowed
+				return allowed || d == Egress && peer.host() // it may be the pod's own node
 			}
 			return n.admin(applied, "Baseline", verdicts, func() bool { return true })
 		})

@@ -319,7 +319,7 @@ func (p *Passage) Explain(from *Endpoint) *Answer {
 	a := &Answer{From: from, To: p.To, Protocol: p.Protocol, Port: p.Port, Verdict: p.Verdict}
 	for _, pod := range p.pods {
 		if p.network.points[pod].endpoint == from {
-			p.network.explain(a, pod, p.to)
+			p.network.explainStraight(a, pod, p.to) // by the rule that opens it, whatever else does
 			break
 		}
 	}

@@ -424,7 +424,3 @@ func (x *question) routes() (l Layer, asked bool, note string) {
 	}
 	return l, true, w.note
 }
-
-// change writes the smallest change with which a layer of AWS would allow a
-// connection.
-func (v *vpc) change(l Layer) string { return l.change }
