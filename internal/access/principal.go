@@ -426,7 +426,7 @@ func (t Trust) OnlyServices() bool { return !t.Accounts && !t.SignOn && !t.Token
 // TrustOf reads a trust policy. What it allows under conditions counts:
 // somebody meets them.
 func TrustOf(text string) (Trust, error) {
-	d, err := Parse(text)
+	d, err := ParseTrust(text)
 	if err != nil {
 		return Trust{}, err
 	}
@@ -443,7 +443,7 @@ func TrustOf(text string) (Trust, error) {
 			switch p.Kind {
 			case "Service":
 				t.Services = true
-				t.Pods = t.Pods || slices.Contains(p.IDs, podIdentityService)
+				t.Pods = t.Pods || slices.Contains(p.IDs, PodIdentityService)
 			case "Federated":
 				for _, id := range p.IDs {
 					saml := strings.Contains(id, ":saml-provider/")
