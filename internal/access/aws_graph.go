@@ -367,6 +367,10 @@ func (a *AWS) administer(p *Principal) {
 		step.Grants = []Grant{by.grant("everything")}
 	} else if is == Unclear && len(p.Gaps) > 0 {
 		step.How = "may be an administrator: " + p.Gaps[0]
+		known, _ := p.administrator(func(action string) *Principal { return a.view(p, action).withoutGaps() })
+		if known == No {
+			step.Unread = p.unread()
+		}
 	}
 	a.add(step)
 	if p.Ref.Kind == estate.Groups.Kind {
