@@ -10,8 +10,6 @@ import (
 const (
 	assumeRole         = "sts:AssumeRole"
 	assumeRoleWithSAML = "sts:AssumeRoleWithSAML"
-	assumeRoleWithWeb  = "sts:AssumeRoleWithWebIdentity"
-	podIdentityService = "pods.eks.amazonaws.com"
 	trustField         = "assumeRolePolicyDocument"
 )
 
@@ -40,7 +38,7 @@ func (a *AWS) assume(r *role) {
 			continue
 		}
 		a.federate(r, s)
-		if s.names(assumeRole) == No {
+		if !s.Names(assumeRole) {
 			continue
 		}
 		if len(s.NotPrincipals) > 0 {
@@ -194,7 +192,7 @@ func (r *role) judge(ask Request, id, account string, isRole bool) (byName, byAc
 	byName, byAccount = No, No
 	for i := range r.trust.Statements {
 		s := &r.trust.Statements[i]
-		if s.names(assumeRole) == No {
+		if !s.Names(assumeRole) {
 			continue
 		}
 		hit, named := s.concerns(id, account)
@@ -332,28 +330,23 @@ func (a *AWS) may(p *Principal, r Request, resources ...string) (Answer, []Grant
 // trust lets in. Conditions on what stands in the token are met by whom they
 // name; the tokens of the estate's own clusters are their service accounts'.
 func (a *AWS) federate(r *role, s *Statement) {
-	if s.names(assumeRoleWithSAML) == No && s.names(assumeRoleWithWeb) == No {
+	if !s.Names(assumeRoleWithSAML) && !s.Names(AssumeRoleWithWebIdentity) {
 		return
 	}
-	for _, ps := range s.Principals {
-		if ps.Kind != "Federated" {
+	for _, id := range s.Named("Federated") {
+		if a.ownIssuer(id) {
 			continue
 		}
-		for _, id := range ps.IDs {
-			if a.ownIssuer(id) {
-				continue
+		certain := Yes
+		for _, c := range s.Conditions {
+			if !aboutToken(c.Key, id) {
+				certain = both(certain, c.decide(Request{}))
 			}
-			certain := Yes
-			for _, c := range s.Conditions {
-				if !aboutToken(c.Key, id) {
-					certain = both(certain, c.decide(Request{}))
-				}
-			}
-			a.add(Step{
-				From: Identity{Kind: Anybody, Name: id}, To: r.principal.Identity(), Technique: "sign-in",
-				How: "signs in and takes role " + r.principal.Ref.Name, Grants: []Grant{r.trusts("its trust policy lets the provider in")}, Certain: certain,
-			})
 		}
+		a.add(Step{
+			From: Identity{Kind: Anybody, Name: id}, To: r.principal.Identity(), Technique: "sign-in",
+			How: "signs in and takes role " + r.principal.Ref.Name, Grants: []Grant{r.trusts("its trust policy lets the provider in")}, Certain: certain,
+		})
 	}
 }
 

@@ -12,6 +12,7 @@ type Right struct {
 	Who     Identity
 	Certain Answer // Yes or Unclear
 	Grants  []Grant
+	Unread  []string // as of a Step
 }
 
 // Can answers whether a principal may do an action on a resource, by its
@@ -22,6 +23,10 @@ func (a *AWS) Can(who Identity, action, resource string) (Answer, []Grant) {
 	if !ok {
 		return Unclear, nil
 	}
+	return a.can(p, action, resource)
+}
+
+func (a *AWS) can(p *Principal, action, resource string) (Answer, []Grant) {
 	r := Request{Action: action, Resource: resource}
 	if resource == "" {
 		r.Resource, r.Some = "*", true
@@ -119,9 +124,17 @@ func (a *AWS) WhoCan(action, resource string) []Right {
 			continue
 		}
 		who := p.Identity()
-		if can, grants := a.Can(who, action, resource); can != No {
-			out = append(out, Right{Who: who, Certain: can, Grants: grants})
+		can, grants := a.can(p, action, resource)
+		if can == No {
+			continue
 		}
+		right := Right{Who: who, Certain: can, Grants: grants}
+		if unread := p.unread(); can == Unclear && len(unread) > 0 {
+			if known, _ := a.can(p.withoutGaps(), action, resource); known == No {
+				right.Unread = unread
+			}
+		}
+		out = append(out, right)
 	}
 	return out
 }

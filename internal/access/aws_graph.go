@@ -184,7 +184,7 @@ func (a *AWS) readPrincipals() {
 		p := a.library.Role(r)
 		ro := &role{IAMRole: r, principal: p, account: p.Account, linked: ServiceLinked(r)}
 		if text, known := r.AssumeRolePolicyDocument.Get(); known {
-			ro.trust, _ = Parse(text) // what cannot be read is not known
+			ro.trust, _ = ParseTrust(text) // what cannot be read is not known
 		}
 		add(p)
 		a.roles, a.roleByID[r.Arn] = append(a.roles, ro), ro
@@ -204,10 +204,8 @@ func (r *role) takers() []string {
 	}
 	for i := range r.trust.Statements {
 		s := &r.trust.Statements[i]
-		for _, p := range s.Principals {
-			if !s.Deny && p.Kind == "Service" {
-				out = append(out, p.IDs...)
-			}
+		if !s.Deny {
+			out = append(out, s.Named("Service")...)
 		}
 	}
 	slices.Sort(out)
@@ -290,7 +288,7 @@ func (a *AWS) part(d *Document, action string) *Document {
 	part, ok := a.parts[key]
 	if !ok {
 		for i := range d.Statements {
-			if d.Statements[i].names(action) == Yes {
+			if d.Statements[i].Names(action) {
 				if part == nil {
 					part = &Document{}
 				}
@@ -369,6 +367,10 @@ func (a *AWS) administer(p *Principal) {
 		step.Grants = []Grant{by.grant("everything")}
 	} else if is == Unclear && len(p.Gaps) > 0 {
 		step.How = "may be an administrator: " + p.Gaps[0]
+		known, _ := p.administrator(func(action string) *Principal { return a.view(p, action).withoutGaps() })
+		if known == No {
+			step.Unread = p.unread()
+		}
 	}
 	a.add(step)
 	if p.Ref.Kind == estate.Groups.Kind {

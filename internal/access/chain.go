@@ -60,6 +60,9 @@ type Step struct {
 	Grants    []Grant // all of them are needed
 	// Certain is Yes, or Unclear where a condition or something unread decides.
 	Certain Answer
+	// Unread are the policies of AWS, by ARN, that decide and were named and not
+	// read, where nothing but them makes the step unclear.
+	Unread []string
 }
 
 // String returns "alice → system:serviceaccount:prod:deployer: creates a pod …".

@@ -432,12 +432,12 @@ func (a *AWS) associate(p *Principal, c *cluster) {
 	if made == No {
 		return
 	}
-	for _, taker := range a.services[podIdentityService] {
+	for _, taker := range a.services[PodIdentityService] {
 		r := a.roleByID[taker.Ref.ID]
 		if r.linked || r.account != c.account {
 			continue
 		}
-		can, by := a.may(p, Request{Action: passRole, PassedTo: podIdentityService}, r.principal.spellings()...)
+		can, by := a.may(p, Request{Action: passRole, PassedTo: PodIdentityService}, r.principal.spellings()...)
 		if can == No {
 			continue
 		}

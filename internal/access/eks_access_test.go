@@ -300,6 +300,11 @@ func TestPods(t *testing.T) {
 			e.serviceAccount("dev", "web", account+":role/web")
 			e.role(account+":role/web", web(sub("StringLike", "system:serviceaccount:prod:*")))
 		}, []string{"system:serviceaccount:prod:other web-identity? web", "system:serviceaccount:prod:web web-identity web"}},
+		{"the key of a cluster that the trust does not let in", func(e *awsEstate) {
+			e.cluster("API")
+			e.serviceAccount("prod", "web", account+":role/web")
+			e.role(account+":role/web", web(`"StringEquals": {"oidc.eks.eu-west-1.amazonaws.com/id/CD:sub": "system:serviceaccount:prod:web"}`))
+		}, nil},
 		{"an audience of somebody else, another cluster, and a condition", func(e *awsEstate) {
 			e.cluster("API")
 			e.serviceAccount("prod", "web", account+":role/web")

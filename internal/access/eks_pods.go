@@ -12,7 +12,6 @@ import (
 const (
 	roleAnnotation     = "eks.amazonaws.com/role-arn"
 	audienceAnnotation = "eks.amazonaws.com/audience"
-	stsAudience        = "sts.amazonaws.com"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -229,14 +228,12 @@ func (a *AWS) webIdentities(c *cluster, accounts []*serviceAccount) {
 		}
 		for i := range r.trust.Statements {
 			s := &r.trust.Statements[i]
-			if s.Deny || s.names(assumeRoleWithWeb) == No {
+			if s.Deny || !s.Names(AssumeRoleWithWebIdentity) || s.ForeignToken() {
 				continue
 			}
-			for _, ps := range s.Principals {
-				for _, id := range ps.IDs {
-					if ps.Kind == "Federated" && issuer != "" && issuerIn(id) == issuer {
-						a.tokens(c, r, s, issuer, accounts)
-					}
+			for _, id := range s.Named("Federated") {
+				if issuer != "" && issuerIn(id) == issuer {
+					a.tokens(c, r, s, issuer, accounts)
 				}
 			}
 		}
@@ -246,7 +243,7 @@ func (a *AWS) webIdentities(c *cluster, accounts []*serviceAccount) {
 func (a *AWS) tokens(c *cluster, r *role, s *Statement, issuer string, accounts []*serviceAccount) {
 	for _, sa := range accounts {
 		certain := Yes
-		audience := cmp.Or(sa.annotations[audienceAnnotation], stsAudience)
+		audience := cmp.Or(sa.annotations[audienceAnnotation], TokenAudience)
 		subject := "system:serviceaccount:" + sa.namespace + ":" + sa.name
 		for _, cond := range s.Conditions {
 			switch key := strings.ToLower(cond.Key); key {
@@ -281,7 +278,7 @@ func (a *AWS) tokens(c *cluster, r *role, s *Statement, issuer string, accounts 
 // is allowed.
 func (r *role) refuses(subject, issuer string) bool {
 	return slices.ContainsFunc(r.trust.Statements, func(s Statement) bool {
-		if !s.Deny || s.names(assumeRoleWithWeb) == No {
+		if !s.Deny || !s.Names(AssumeRoleWithWebIdentity) {
 			return false
 		}
 		return !slices.ContainsFunc(s.Conditions, func(c Condition) bool {
@@ -312,9 +309,7 @@ func (r *role) servesPod(c *cluster, p *estate.PodIdentityAssociation) Answer {
 	out := No
 	for i := range r.trust.Statements {
 		s := &r.trust.Statements[i]
-		if s.Deny || s.names(assumeRole) == No || !slices.ContainsFunc(s.Principals, func(ps Principals) bool {
-			return ps.Kind == "Service" && slices.Contains(ps.IDs, podIdentityService)
-		}) {
+		if s.Deny || !s.Names(assumeRole) || !slices.Contains(s.Named("Service"), PodIdentityService) {
 			continue
 		}
 		holds := Yes

@@ -129,6 +129,7 @@ type Graph struct {
 	edges   []edge
 	out, in [][]int32 // edges by their ends
 	unread  []string
+	guesses bool    // some edge is there only if a policy that was not read says so
 	work    []int32 // nodes whose edges are to be made
 	admin   int32
 
@@ -453,6 +454,7 @@ func (g *Graph) walkOn(beyond []Beyond) {
 			}
 			from, to := g.vertexOf(g.canonical(s.From)), g.vertexOf(g.canonical(s.To))
 			g.edges = append(g.edges, edge{from: from, to: to, certain: s.Certain == Yes, step: s})
+			g.guesses = g.guesses || len(s.Unread) > 0
 		}
 	}
 	anyNode := g.index[AnyNode]

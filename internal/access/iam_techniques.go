@@ -272,7 +272,7 @@ func (r *role) serves(service string) Answer {
 	out := No
 	for i := range r.trust.Statements {
 		s := &r.trust.Statements[i]
-		if s.names(assumeRole) == No || !slices.ContainsFunc(s.Principals, func(p Principals) bool { return p.Kind == "Service" && slices.Contains(p.IDs, service) }) {
+		if !s.Names(assumeRole) || !slices.Contains(s.Named("Service"), service) {
 			continue
 		}
 		if s.Deny {
@@ -390,7 +390,7 @@ func (p *Principal) patterns(action string) []string {
 		}
 		for i := range policy.Document.Statements {
 			s := &policy.Document.Statements[i]
-			if s.Deny || s.names(action) == No {
+			if s.Deny || !s.Names(action) {
 				continue
 			}
 			for _, r := range s.Resources {

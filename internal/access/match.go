@@ -121,14 +121,15 @@ func (r Request) account() string { return accountOf(r.PrincipalArn) }
 
 // applies says whether the statement is about the whole of the request, leaving
 // its conditions aside.
-func (s *Statement) applies(r Request) Answer { return both(s.names(r.Action), s.covers(r)) }
+func (s *Statement) applies(r Request) Answer { return both(answer(s.Names(r.Action)), s.covers(r)) }
 
-func (s *Statement) names(action string) Answer {
+// Names reports whether the statement is about an action.
+func (s *Statement) Names(action string) bool {
 	hit := func(pattern string) bool { return MatchAction(pattern, action) }
 	if s.NotActions != nil {
-		return answer(!slices.ContainsFunc(s.NotActions, hit))
+		return !slices.ContainsFunc(s.NotActions, hit)
 	}
-	return answer(slices.ContainsFunc(s.Actions, hit))
+	return slices.ContainsFunc(s.Actions, hit)
 }
 
 func answer(yes bool) Answer {
@@ -280,10 +281,7 @@ func (c Condition) decide(r Request) Answer {
 // compare says whether a key with one value meets the condition. Operators
 // beside those of strings and ARNs are unclear.
 func (c Condition) compare(value string) Answer {
-	operator := strings.TrimSuffix(strings.ToLower(c.Operator), "ifexists")
-	for _, set := range []string{"foranyvalue:", "forallvalues:"} {
-		operator = strings.TrimPrefix(operator, set)
-	}
+	operator := c.operator().compares
 	var meets func(v string) bool
 	switch operator {
 	case "stringequals", "stringnotequals":

@@ -273,6 +273,31 @@ func (p *Principal) can(r Request, out Answer, by *Policy) (Answer, *Policy) {
 	return both(out, p.within(r)), by
 }
 
+// unread returns the policies of AWS that the principal has and nobody read,
+// nil where more than that is not known of what it may do: AWS publishes them,
+// and templates only name them.
+func (p *Principal) unread() []string {
+	var out []string
+	for _, policy := range p.Policies {
+		if policy.Document == nil && policy.Origin == nil && AWSManaged(policy.Arn) {
+			out = append(out, policy.Arn)
+		}
+	}
+	if len(out) < len(p.Gaps) {
+		return nil
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// withoutGaps returns the principal as if it had no more policies than were
+// read.
+func (p *Principal) withoutGaps() *Principal {
+	known := *p
+	known.Gaps = nil
+	return &known
+}
+
 // asked returns the request with what is known of who asks.
 func (p *Principal) asked(r Request) Request {
 	r.UserName = p.UserName
@@ -426,7 +451,7 @@ func (t Trust) OnlyServices() bool { return !t.Accounts && !t.SignOn && !t.Token
 // TrustOf reads a trust policy. What it allows under conditions counts:
 // somebody meets them.
 func TrustOf(text string) (Trust, error) {
-	d, err := Parse(text)
+	d, err := ParseTrust(text)
 	if err != nil {
 		return Trust{}, err
 	}
@@ -443,7 +468,7 @@ func TrustOf(text string) (Trust, error) {
 			switch p.Kind {
 			case "Service":
 				t.Services = true
-				t.Pods = t.Pods || slices.Contains(p.IDs, podIdentityService)
+				t.Pods = t.Pods || slices.Contains(p.IDs, PodIdentityService)
 			case "Federated":
 				for _, id := range p.IDs {
 					saml := strings.Contains(id, ":saml-provider/")

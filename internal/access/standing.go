@@ -93,8 +93,8 @@ func (g *Graph) Of(id Identity) Standing {
 // holderOf runs the search and returns how one node holds what it leads to, nil
 // if it does not.
 func (s *search) holderOf(n int32, id Identity) *Holder {
-	for _, unclear := range []bool{false, true} {
-		s.run(false, unclear)
+	for _, r := range s.readings() {
+		s.run(false, r)
 		if at := s.best[n]; at >= 0 {
 			h := s.holder(n, s.runs[at])
 			h.Identity = id

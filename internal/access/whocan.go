@@ -18,6 +18,9 @@ type Holder struct {
 	// Through is the group that the identity is in by nature and has it from,
 	// the zero Identity where it has it by itself.
 	Through Identity
+	// Unread are the policies of AWS, by ARN, that were named and not read, where
+	// no way is known but one that they decide.
+	Unread []string
 }
 
 // Direct reports whether the holder is given the right: itself, or as whom it is
@@ -43,10 +46,10 @@ func (g *Graph) WhoCan(q Query) []Holder {
 	s := g.newSearch(q)
 	// A right on all names counts before one on some, and what is certain
 	// before what is not.
-	s.run(false, false)
-	s.run(true, false)
-	s.run(false, true)
-	s.run(true, true)
+	for _, r := range s.readings() {
+		s.run(false, r)
+		s.run(true, r)
+	}
 	return s.holders()
 }
 
@@ -108,10 +111,40 @@ type search struct {
 }
 
 // A run is one way of looking: for the right on all names or on some, along
-// certain edges or along all.
+// the edges that count by a reading.
 type run struct {
-	limited, unclear bool
-	found            []found // of each node
+	limited bool
+	reading reading
+	found   []found // of each node
+}
+
+// A reading says how much must be known of what a search goes along.
+type reading int
+
+const (
+	certainly reading = iota
+	perhaps           // something decides that is not known
+	blindly           // even if all that is known of it is a name: of a policy of AWS
+)
+
+// admits reports whether something counts by the reading.
+func (r reading) admits(certain bool, unread []string) bool {
+	return certain || r == blindly || r == perhaps && len(unread) == 0
+}
+
+// readings are those that may find something, the most certain first. Whoever
+// is found by one is not looked for by the next, so that a way which a policy
+// decides that nobody read never hides one that was.
+func (s *search) readings() []reading {
+	out := []reading{certainly, perhaps}
+	guesses := s.graph.guesses
+	for _, e := range s.ends {
+		guesses = guesses || len(e.unread) > 0
+	}
+	if guesses {
+		out = append(out, blindly)
+	}
+	return out
 }
 
 // found is what a search knows of a node.
@@ -170,9 +203,9 @@ func (s *search) match(r *ruleSet) *matched {
 }
 
 // here returns what gives the right to the node itself, -1 if nothing does.
-func (s *search) here(n int32, limited, unclear bool) int32 {
+func (s *search) here(n int32, limited bool, r reading) int32 {
 	if s.ends != nil {
-		if e, ok := s.ends[n]; ok && !limited && (e.certain == Yes || unclear) {
+		if e, ok := s.ends[n]; ok && !limited && r.admits(e.certain == Yes, e.unread) {
 			return 0
 		}
 		return -1
@@ -180,7 +213,7 @@ func (s *search) here(n int32, limited, unclear bool) int32 {
 	node := s.graph.nodes[n]
 	for i := range node.holds {
 		h := &node.holds[i]
-		if (h.certain != Yes && !unclear) || !s.graph.covers(h.at, s.query) {
+		if !r.admits(h.certain == Yes, nil) || !s.graph.covers(h.at, s.query) {
 			continue
 		}
 		if m := s.match(h.role); m.full >= 0 && !limited || m.limited >= 0 && limited {
@@ -217,12 +250,12 @@ func (s *search) reads(in *inside, limited bool) bool {
 
 // run finds the nodes from which a way leads to the right, backwards from it,
 // the fewest steps first.
-func (s *search) run(limited, unclear bool) {
+func (s *search) run(limited bool, how reading) {
 	g := s.graph
-	r := &run{limited: limited, unclear: unclear, found: make([]found, len(g.nodes))}
+	r := &run{limited: limited, reading: how, found: make([]found, len(g.nodes))}
 	var now, next []int32
 	for n := range g.nodes {
-		if h := s.here(int32(n), limited, unclear); h >= 0 {
+		if h := s.here(int32(n), limited, how); h >= 0 {
 			r.found[n] = found{done: true, next: -1, holding: h}
 			now = append(now, int32(n))
 		}
@@ -237,7 +270,7 @@ func (s *search) run(limited, unclear bool) {
 			seen[n] = true
 			for _, i := range g.in[n] {
 				e := &g.edges[i]
-				if seen[e.from] || !e.certain && !unclear {
+				if seen[e.from] || !how.admits(e.certain, e.unread()) {
 					continue
 				}
 				cost := steps
@@ -308,14 +341,38 @@ func (i Identity) signsIn() bool { return slices.Contains(identityOrder, i.Kind)
 
 func (s *search) holder(n int32, r *run) Holder {
 	h := Holder{Identity: s.graph.nodes[n].id, Certain: Yes}
-	if r.unclear {
+	if r.reading != certainly {
 		h.Certain = Unclear
 	}
 	if e := r.found[n].next; e >= 0 && s.graph.edges[e].member(s.graph) {
 		h.Through = s.graph.nodes[s.graph.edges[e].to].id
 	}
 	h.Chain, h.Only = s.chain(n, r)
+	if r.reading == blindly {
+		h.Unread = s.unread(n, r)
+	}
 	return h
+}
+
+// unread returns the policies that decide along the way from a node.
+func (s *search) unread(n int32, r *run) []string {
+	var out []string
+	for r.found[n].next >= 0 {
+		e := &s.graph.edges[r.found[n].next]
+		out = append(out, e.unread()...)
+		n = e.to
+	}
+	out = append(out, s.ends[n].unread...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// unread returns the policies on which the edge depends that nobody read.
+func (e *edge) unread() []string {
+	if e.step == nil {
+		return nil
+	}
+	return e.step.Unread
 }
 
 // member reports whether the edge says that one is in a group by nature.

@@ -88,7 +88,7 @@ func (g *Graph) WhoCanInAWS(action, resource string) []Holder {
 		if p, ok := g.aws.Principal(r.Who); ok && len(r.Grants) == 0 && len(p.Gaps) > 0 {
 			r.Grants = []Grant{{Subject: p.Ref, Says: "it may be allowed: " + p.Gaps[0]}}
 		}
-		ends[g.index[r.Who]] = end{certain: r.Certain, grants: r.Grants}
+		ends[g.index[r.Who]] = end{certain: r.Certain, grants: r.Grants, unread: r.Unread}
 	}
 	return g.whoReaches(ends)
 }
@@ -100,6 +100,7 @@ func (g *Graph) AWS() *AWS { return g.aws }
 type end struct {
 	certain Answer
 	grants  []Grant
+	unread  []string // as of a Step
 }
 
 func (g *Graph) whoReaches(ends map[int32]end) []Holder {
@@ -108,7 +109,8 @@ func (g *Graph) whoReaches(ends map[int32]end) []Holder {
 	}
 	s := g.newSearch(Query{})
 	s.ends = ends
-	s.run(false, false)
-	s.run(false, true)
+	for _, r := range s.readings() {
+		s.run(false, r)
+	}
 	return s.holders()
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -188,6 +189,54 @@ func TestWhoCanInAWSSaysWhy(t *testing.T) {
 	holders := Whole(&e.Estate).WhoCanInAWS("s3:GetObject", "")
 	if len(holders) != 1 || holders[0].Certain != Unclear || len(holders[0].Chain.Grants) != 1 || !strings.Contains(holders[0].Chain.Grants[0].Says, "lost") {
 		t.Errorf("%+v", holders)
+	}
+}
+
+// A policy of AWS that templates only name decides nothing else: whoever has, or
+// becomes somebody who has, no other way is told apart, and everybody is there.
+func TestUnreadPoliciesOfAWS(t *testing.T) {
+	const node, registry = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy", "arn:${AWS::Partition}:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
+	const guarded = `"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalTag/team": "core"}}`
+	attach := func(r *estate.IAMRole, arns ...string) { r.ManagedPolicyArns = estate.Known(arns) }
+	trusted := func(name string) string { return `"Principal": {"AWS": "` + account + ":role/" + name + `"}` }
+
+	e := &awsEstate{}
+	attach(e.role(account+":role/node", served("ec2")), node, registry, node)
+	e.role(account+":role/over-node", "")
+	attach(e.role(account+":role/pod", trusted("over-node")), registry)
+	attach(e.role(account+":role/ours", served("ec2")), account+":policy/lost")
+	attach(e.role(account+":role/both", served("ec2")), node, account+":policy/lost")
+	attach(e.role(account+":role/guarded", trusted("two-ways"), guarded), node)
+	attach(e.role(account+":role/two-ways", served("ec2")), registry)
+	attach(e.role(account+":role/known", served("ec2"), `"Effect": "Allow", "Action": "*", "Resource": "*"`), node)
+	e.role(account+":role/nobody", served("ec2"), `"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"`)
+	attach(e.role(account+":role/denied", served("ec2"), `"Effect": "Deny", "Action": "*", "Resource": "*"`), node)
+
+	want := map[string]string{
+		"node": "unclear " + registry + " " + node, "pod": "unclear " + registry, "over-node": "unclear " + registry,
+		"ours": "unclear", "both": "unclear", "guarded": "unclear", "two-ways": "unclear", "known": "yes",
+	}
+	got := func(holders []Holder) map[string]string {
+		out := map[string]string{}
+		for _, h := range holders {
+			out[estate.ShortName(h.Identity.Name)] = strings.Join(append([]string{h.Certain.String()}, h.Unread...), " ")
+		}
+		return out
+	}
+	g := Whole(&e.Estate)
+	if diff := cmp.Diff(want, got(g.ReachAccounts())); diff != "" {
+		t.Errorf("administrators (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, got(g.WhoCanInAWS("secretsmanager:GetSecretValue", ""))); diff != "" {
+		t.Errorf("an action (-want +got):\n%s", diff)
+	}
+	twoWays := Identity{Kind: IAMRole, Name: account + ":role/two-ways"}
+	if got := path(g.ReachAccounts(), twoWays); got != "assume-role > administrator (direct)?" {
+		t.Errorf("the way by a policy that was not read hides another one: %s", got)
+	}
+	s := g.Of(Identity{Kind: IAMRole, Name: account + ":role/pod"})
+	if s.Account == nil || s.Account.Certain != Unclear || !slices.Equal(s.Account.Unread, []string{registry}) {
+		t.Errorf("one principal: %+v", s.Account)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eksafe/eksafe/internal/access"
+	"github.com/eksafe/eksafe/internal/estate"
 )
 
 // WhoCanVersion names the shape of the JSON that answers who can; docs/reference
@@ -54,10 +55,13 @@ func (a *WhoCan) parts() []*WhoCan {
 	return []*WhoCan{a, &accounts}
 }
 
-// count returns how many hold it directly, by escalation, and unclearly.
-func (a *WhoCan) count() (direct, escalation, unclear int) {
+// count returns how many hold it directly, by escalation, unclearly, and if
+// policies allow it that were not read.
+func (a *WhoCan) count() (direct, escalation, unclear, unread int) {
 	for _, h := range a.Holders {
 		switch {
+		case len(h.Unread) > 0:
+			unread++
 		case h.Certain != access.Yes:
 			unclear++
 		case h.Direct():
@@ -66,17 +70,17 @@ func (a *WhoCan) count() (direct, escalation, unclear int) {
 			escalation++
 		}
 	}
-	return direct, escalation, unclear
+	return direct, escalation, unclear, unread
 }
 
 // headline says the answer in one line.
 func (a *WhoCan) headline() string {
-	direct, escalation, unclear := a.count()
+	direct, escalation, unclear, unread := a.count()
 	var parts []string
 	for _, p := range []struct {
 		n    int
 		word string
-	}{{direct, "directly"}, {escalation, "by escalation"}, {unclear, "perhaps"}} {
+	}{{direct, "directly"}, {escalation, "by escalation"}, {unclear, "perhaps"}, {unread, "not known"}} {
 		if p.n > 0 {
 			parts = append(parts, thousands(p.n)+" "+p.word)
 		}
@@ -126,7 +130,7 @@ func (t *whoCanText) holders() {
 	}{
 		{"Directly", func(h access.Holder) bool { return h.Certain == access.Yes && h.Direct() }},
 		{"By escalation", func(h access.Holder) bool { return h.Certain == access.Yes && !h.Direct() }},
-		{"Perhaps", func(h access.Holder) bool { return h.Certain != access.Yes }},
+		{"Perhaps", func(h access.Holder) bool { return h.Certain != access.Yes && len(h.Unread) == 0 }},
 	}
 	for _, s := range sections {
 		var list []access.Holder
@@ -147,6 +151,51 @@ func (t *whoCanText) holders() {
 		if n := len(folded) - maxHolders; n > 0 {
 			t.line(span{"  and " + thousands(n) + " more: " + t.safe(t.answer.command("-o", "json")), dim})
 		}
+	}
+	if u := t.answer.undecided(); u != nil {
+		t.blank()
+		t.line(span{"Not known", bold})
+		for i, who := range u.who {
+			u.who[i] = t.safe(who)
+		}
+		t.items([]span{{"  ", regular}}, []span{{"  ", regular}}, u.who, bold)
+		for i, text := range u.sentences() {
+			t.row([]span{{"    ", regular}}, []span{{"      ", regular}}, t.safe(text), [...]style{yellow, dim}[i], nil)
+		}
+	}
+}
+
+// An undecided is those who hold it only if policies of AWS allow it that were
+// named and not read. In templates that is every role that EKS needs, and whoever
+// becomes one; a chain for each would hide those of whom more is known.
+type undecided struct {
+	who      []string
+	policies []string
+	command  string // that shows each with its chain
+}
+
+// undecided returns those of the answer, nil for none.
+func (a *WhoCan) undecided() *undecided {
+	u := undecided{command: a.command("-o", "json")}
+	for _, f := range fold(slices.DeleteFunc(slices.Clone(a.Holders), func(h access.Holder) bool { return len(h.Unread) == 0 })) {
+		u.who = append(u.who, f.Identity.Label())
+		for _, arn := range f.Unread {
+			u.policies = append(u.policies, estate.ShortName(arn))
+		}
+	}
+	if len(u.who) == 0 {
+		return nil
+	}
+	slices.Sort(u.policies)
+	u.who, u.policies = listed(u.who), listed(slices.Compact(u.policies))
+	return &u
+}
+
+// sentences say on what it depends, and what to do.
+func (u *undecided) sentences() []string {
+	return []string{
+		"only if a policy of AWS allows it that is named and was not read: " + strings.Join(u.policies, ", "),
+		"read them: add --aws; each chain: " + u.command,
 	}
 }
 
@@ -290,6 +339,8 @@ func (t *whoCanText) admin(what string, h *access.Holder) {
 	}
 	word := "Is " + what
 	switch {
+	case len(h.Unread) > 0:
+		word = "Not known whether it becomes " + what
 	case h.Certain != access.Yes:
 		word = "Perhaps becomes " + what
 	case !h.Direct():

@@ -4,6 +4,8 @@ import (
 	_ "embed" // the page's style
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/eksafe/eksafe/internal/access"
@@ -65,12 +67,19 @@ func (a *WhoCan) WriteHTML(w io.Writer) error {
 // writeHolders writes the answer to one question.
 func (a *WhoCan) writeHolders(m markupWriter) {
 	m.write(`<p class="answer">%s</p>`, a.headline())
-	folded := fold(a.Holders)
+	folded := fold(slices.DeleteFunc(slices.Clone(a.Holders), func(h access.Holder) bool { return len(h.Unread) > 0 }))
 	for _, f := range folded[:min(len(folded), maxPageChains)] {
 		a.writeChain(m, f)
 	}
 	if n := len(folded) - maxPageChains; n > 0 {
 		m.write(`<p>and %s more: <code>%s</code></p>`, thousands(n), a.command("-o", "json"))
+	}
+	if u := a.undecided(); u != nil {
+		m.write(`<section class="perhaps"><h2>Not known: %s</h2>`, clean(plain(strings.Join(u.who, ", "))))
+		for _, text := range u.sentences() {
+			m.write(`<p>%s</p>`, clean(text))
+		}
+		m.put(`</section>`)
 	}
 }
 

@@ -80,6 +80,7 @@ type whoCanHolder struct {
 	Direct   bool            `json:"direct"`            // whether it was given it, itself or as whom it is let in; else it escalates
 	Only     []string        `json:"only,omitempty"`    // names of the objects to which the right is limited; absent for all
 	Through  *whoCanIdentity `json:"through,omitempty"` // the group that it is in by nature and has it from; absent where it has it by itself
+	Unread   []string        `json:"unread,omitempty"`  // ARNs of policies of AWS that were named and not read, where it has it only if they allow it; absent where more is known
 	Steps    []whoCanStep    `json:"steps"`             // from it to who is given the right, in order; none where that is itself
 	Grants   []whoCanGrant   `json:"grants"`            // of the right itself, to who stands at the end of the steps
 }
@@ -175,7 +176,7 @@ func (a *WhoCan) holdersOf(holders []access.Holder) []whoCanHolder {
 
 func (a *WhoCan) holderOf(h access.Holder) whoCanHolder {
 	out := whoCanHolder{
-		Identity: a.identity(h.Identity), Certain: certaintyOf(h.Certain), Direct: h.Direct(), Only: h.Only,
+		Identity: a.identity(h.Identity), Certain: certaintyOf(h.Certain), Direct: h.Direct(), Only: h.Only, Unread: h.Unread,
 		Steps: []whoCanStep{}, Grants: grantsOf(h.Chain.Grants),
 	}
 	if h.Through != (access.Identity{}) {

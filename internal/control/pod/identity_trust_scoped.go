@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/eksafe/eksafe/internal/access"
 	"github.com/eksafe/eksafe/internal/control"
 	"github.com/eksafe/eksafe/internal/estate"
 )
@@ -20,12 +21,7 @@ var identityTrustScoped = &control.Control{
 	Check:    control.Each(estate.IAMRoles, judgeTrust),
 }
 
-const (
-	webIdentity = "sts:AssumeRoleWithWebIdentity"
-	podService  = "pods.eks.amazonaws.com"
-	audience    = "sts.amazonaws.com"
-	trustField  = "assumeRolePolicyDocument"
-)
+const trustField = "assumeRolePolicyDocument"
 
 // issuerRE matches the ARN of an identity provider that is an EKS cluster, and
 // takes its issuer.
@@ -39,28 +35,38 @@ func judgeTrust(s *control.Subject, r *estate.IAMRole) {
 		s.Unknownf("the trust policy of role %s is not known; read it live (--aws)", r.RoleName)
 		return
 	}
-	statements, err := parseTrust(document)
+	trust, err := access.ParseTrust(document)
 	if err != nil {
-		s.Unknownf("the trust policy of role %s is not understood: %v", r.RoleName, err)
+		s.Unknownf("the trust policy of role %s cannot be read", r.RoleName)
 		return
 	}
-	denied := slices.ContainsFunc(statements, func(st statement) bool { return !st.allow && st.does(webIdentity) })
+	for i, st := range trust.Statements {
+		if st.NotActions != nil || st.NotPrincipals != nil {
+			s.Unknownf("the trust policy of role %s is not understood: statement %d has NotAction or NotPrincipal; write out what is meant", r.RoleName, i+1)
+			return
+		}
+	}
+	denied := slices.ContainsFunc(trust.Statements, func(st access.Statement) bool {
+		return st.Deny && st.Names(access.AssumeRoleWithWebIdentity)
+	})
 	concerned := false
-	for i := range statements {
-		st := &statements[i]
-		if !st.allow {
+	for i := range trust.Statements {
+		st := &trust.Statements[i]
+		if st.Deny {
 			continue
 		}
-		if slices.Contains(st.services, podService) {
+		if slices.Contains(st.Named("Service"), access.PodIdentityService) {
 			// Which pods get it is for the associations of the cluster to say.
 			concerned = true
 		}
-		if !st.does(webIdentity) || len(st.issuers()) == 0 {
+		if !st.Names(access.AssumeRoleWithWebIdentity) || len(issuers(st)) == 0 {
 			continue
 		}
 		concerned = true
-		problem := st.open()
+		problem, unclear := opening(st)
 		switch {
+		case unclear != "":
+			s.Unknownf("whom role %s lets in is not known: what %s stands for is not in its trust policy", r.RoleName, unclear)
 		case problem == "":
 		case denied:
 			s.Unknownf("the trust policy of role %s denies something too, and by how much that narrows it is not computed: %s", r.RoleName, problem)
@@ -74,9 +80,9 @@ func judgeTrust(s *control.Subject, r *estate.IAMRole) {
 }
 
 // issuers returns the clusters whose pods the statement lets in.
-func (s *statement) issuers() []string {
+func issuers(st *access.Statement) []string {
 	var out []string
-	for _, f := range s.federated {
+	for _, f := range st.Named("Federated") {
 		if m := issuerRE().FindStringSubmatch(f); m != nil {
 			out = append(out, m[1])
 		}
@@ -84,72 +90,54 @@ func (s *statement) issuers() []string {
 	return out
 }
 
-// open returns by what the statement lets in more than the service accounts it
-// names, "" for nothing.
-func (s *statement) open() string {
-	issuers := s.issuers()
-	if s.foreign() {
-		return ""
+// opening returns by what the statement lets in more than the service accounts
+// it names, "" for nothing. Where that depends on a value that the policy does
+// not tell, it returns the value.
+func opening(st *access.Statement) (problem, unclear string) {
+	if st.ForeignToken() {
+		return "", ""
 	}
+	issuers := issuers(st)
 	// A condition on the key of one issuer keeps the tokens of all others out,
 	// as they lack it.
 	issuer := issuers[0]
 	for _, i := range issuers {
-		if len(s.demands(i+":sub")) > 0 {
+		if len(st.Limits(i+":sub")) > 0 {
 			issuer = i
 		}
 	}
 	// Every token of a cluster has a subject and an audience, so that it makes no
 	// difference whether a condition allows for their absence: those of another
 	// provider lack them.
-	alone := len(s.federated) == 1
+	alone := len(st.Named("Federated")) == 1
 	cluster := issuer[strings.LastIndexByte(issuer, '/')+1:]
 	pattern, limited := "", false
-	for _, d := range s.demands(issuer + ":sub") {
-		if d.optional && !alone {
+	for _, l := range st.Limits(issuer + ":sub") {
+		if l.Optional && !alone {
 			continue
 		}
-		wide := ""
-		for _, v := range d.values {
-			if d.wildcards && strings.ContainsAny(v, "*?") {
-				wide = v
-			}
-		}
-		if wide == "" {
+		switch wide, variable := l.Wide(), l.Variable(); {
+		case wide != "":
+			pattern = wide
+		case variable != "":
+			unclear = variable
+		default:
 			limited = true
 		}
-		pattern = wide
 	}
 	switch {
 	case limited:
+	case unclear != "":
+		return "", unclear
 	case pattern != "":
-		return "every service account that is like " + pattern + " may take it"
+		return "every service account that is like " + pattern + " may take it", ""
 	default:
-		return "every service account of cluster " + cluster + " may take it: no condition limits " + issuer + ":sub"
+		return "every service account of cluster " + cluster + " may take it: no condition limits " + issuer + ":sub", ""
 	}
-	for _, d := range s.demands(issuer + ":aud") {
-		if (alone || !d.optional) && !slices.ContainsFunc(d.values, func(v string) bool { return v != audience }) {
-			return ""
+	for _, l := range st.Limits(issuer + ":aud") {
+		if (alone || !l.Optional) && !slices.ContainsFunc(l.Values, func(v string) bool { return v != access.TokenAudience }) {
+			return "", ""
 		}
 	}
-	return "tokens made for another service may take it: no condition limits " + issuer + ":aud to " + audience
-}
-
-// foreign reports whether the statement asks for the key of a provider that it
-// does not let in: no token has it, so nobody takes the role.
-func (s *statement) foreign() bool {
-	for _, keys := range s.conditions {
-		for key := range keys {
-			issuer, ok := strings.CutSuffix(key, ":sub")
-			if !ok {
-				continue
-			}
-			strict := slices.ContainsFunc(s.demands(key), func(d demand) bool { return !d.optional })
-			in := slices.ContainsFunc(s.federated, func(f string) bool { return strings.HasSuffix(strings.ToLower(f), "/"+strings.ToLower(issuer)) })
-			if strict && !in {
-				return true
-			}
-		}
-	}
-	return false
+	return "tokens made for another service may take it: no condition limits " + issuer + ":aud to " + access.TokenAudience, ""
 }

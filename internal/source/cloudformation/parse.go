@@ -9,6 +9,7 @@ import (
 	"iter"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -47,10 +48,16 @@ func parse(data []byte) (*yaml.Node, error) {
 
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
+// tooDeep is said of a template that is deeper than maxDepth.
+var tooDeep = fmt.Sprintf("the template is nested more than %d deep", maxDepth)
+
 // yamlError keeps the line of a parser's error, and its reason only where the
 // reason is known to hold nothing of the file.
 func yamlError(err error) error {
 	out := &syntaxError{line: 1, what: "the YAML is broken"}
+	if strings.Contains(err.Error(), ": exceeded max depth of ") {
+		out.what = tooDeep // the limit of the parser is far beyond
+	}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		out.line, _ = strconv.Atoi(m[1])
 	}
@@ -64,7 +71,6 @@ func yamlError(err error) error {
 		"mapping values are not allowed in this context",
 		"could not find expected ':'",
 		"found unexpected end of stream",
-		"exceeded max depth",
 		"control characters are not allowed",
 		"invalid leading UTF-8 octet",
 	} {
@@ -79,7 +85,7 @@ func yamlError(err error) error {
 // checkShape bounds the depth of a template and refuses keys that stand twice.
 func checkShape(n *yaml.Node, depth int) error {
 	if depth > maxDepth {
-		return &syntaxError{n.Line, "the template is nested too deeply"}
+		return &syntaxError{n.Line, tooDeep}
 	}
 	if n.Kind == yaml.MappingNode {
 		seen := make(map[string]bool, len(n.Content)/2)
@@ -133,7 +139,7 @@ func (p *jsonParser) token() (json.Token, error) {
 
 func (p *jsonParser) value(depth int) (*yaml.Node, error) {
 	if depth > maxDepth {
-		return nil, &syntaxError{p.line, "the template is nested too deeply"}
+		return nil, &syntaxError{p.line, tooDeep}
 	}
 	t, err := p.token()
 	if err != nil {

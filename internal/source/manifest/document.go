@@ -90,12 +90,28 @@ var (
 		"found character that cannot start any token", "found a tab character that violates indentation", "found a tab character where an indentation space is expected",
 		"mapping values are not allowed in this context", "block sequence entries are not allowed in this context", "mapping keys are not allowed in this context",
 		"found unexpected end of stream", "found unexpected document indicator", "found unexpected ':'", "could not find expected ':'",
-		"found unknown escape character", "did not find URI escaped octet", "control characters are not allowed", "exceeded max depth",
+		"found unknown escape character", "did not find URI escaped octet", "control characters are not allowed",
 		"found undefined tag handle", "unknown anchor", "found incompatible YAML document",
 	}
 )
 
-// syntaxProblem reports a document that is not YAML.
+// parserDepth is the limit of the parsers of JSON and of YAML.
+const parserDepth = 10_000
+
+// atParserDepth matches what they say beyond it. It is the end of the message,
+// since messages quote the input.
+var atParserDepth = regexp.MustCompile(`exceeded max depth(?: of \d+)?$`)
+
+// tooDeep reports input that a parser gave up on, which may well be valid.
+func (r *fileReader) tooDeep(line int) {
+	r.out.problem(estate.Problem{
+		File: r.name, Line: line,
+		What:   fmt.Sprintf("nested more than %d deep, which is the limit", parserDepth),
+		Remedy: "flatten it",
+	})
+}
+
+// syntaxProblem reports a document that is not YAML, or that nobody could tell.
 func (r *fileReader) syntaxProblem(doc []byte, line int, err error) {
 	if r.template(doc, line) {
 		return
@@ -105,6 +121,10 @@ func (r *fileReader) syntaxProblem(doc []byte, line int, err error) {
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		n, _ := strconv.Atoi(m[1])
 		p.Line = line + max(n, 1) - 1
+	}
+	if atParserDepth.MatchString(text) {
+		r.tooDeep(p.Line)
+		return
 	}
 	for _, m := range yamlMessages {
 		if strings.Contains(text, m) {

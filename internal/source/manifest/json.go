@@ -79,7 +79,8 @@ func (r *fileReader) findings(data []byte) bool {
 
 // notJSON handles a file that begins as JSON and is none.
 func (r *fileReader) notJSON(data []byte, first bool, err error) error {
-	if first && len(data) <= maxYAML && !strings.HasSuffix(r.name, ".json") {
+	deep := atParserDepth.MatchString(err.Error())
+	if first && !deep && len(data) <= maxYAML && !strings.HasSuffix(r.name, ".json") {
 		return r.yamlFile(bytes.NewReader(data))
 	}
 	p := estate.Problem{File: r.name, Line: 1 + bytes.Count(data, []byte("\n")), What: "not valid JSON", Remedy: "mend the file"}
@@ -87,6 +88,10 @@ func (r *fileReader) notJSON(data []byte, first bool, err error) error {
 		p.Line = 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 	} else if errors.Is(err, io.ErrUnexpectedEOF) {
 		p.What, p.Remedy = "JSON that ends too early", "the file seems truncated; restore the rest of it"
+	}
+	if deep {
+		r.tooDeep(p.Line)
+		return nil
 	}
 	if !r.template(data, 1) {
 		r.out.problem(p)

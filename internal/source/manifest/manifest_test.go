@@ -403,7 +403,26 @@ a: b
 	if err := os.WriteFile("cycle.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: a, labels: *m}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	brackets := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for name, content := range map[string]string{
+		"deep.sarif": "{\"version\": \"2.1.0\",\n\"runs\": " + brackets(10_000) + "}",
+		"deep.json":  "{\"version\": \"2.1.0\",\n\"runs\": " + brackets(10_000) + "}",
+		"deep.yaml":  "a:\n- b: " + brackets(10_001) + "\n",
+		"most.json":  "{\"a\": " + brackets(9_999) + "}",
+		"most.yaml":  "a:\n- b: " + brackets(10_000) + "\n",
+		"quote.yaml": "a: *exceeded-max-depth\nb: exceeded max depth\n",
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, test := range []struct{ path, want string }{
+		{"deep.sarif", "no manifest could be read: deep.sarif:2: nested more than 10000 deep, which is the limit; flatten it"},
+		{"deep.json", "no manifest could be read: deep.json:2: nested more than 10000 deep, which is the limit; flatten it"},
+		{"deep.yaml", "no manifest could be read: deep.yaml:2: nested more than 10000 deep, which is the limit; flatten it"},
+		{"most.json", "no manifest could be read: no Kubernetes object in most.json; it needs apiVersion and kind"},
+		{"most.yaml", "no manifest could be read: no Kubernetes object in most.yaml; it needs apiVersion and kind"},
+		{"quote.yaml", "no manifest could be read: quote.yaml:1: not valid YAML: unknown anchor; mend the document; the others of the file were read"},
 		{"missing.yaml", "reading missing.yaml: no such file or folder; check the path"},
 		{"missing/*.yaml", "reading missing/*.yaml: no such file or folder; check the path"},
 		{"empty/*.yaml", "reading empty/*.yaml: no file matches; check the pattern"},

@@ -7,27 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-func TestParseTrustRefusesWhatItDoesNotUnderstand(t *testing.T) {
-	for _, test := range []struct{ document, want string }{
-		{``, "no JSON"},
-		{`[]`, "no JSON"},
-		{`{}`, "no statement"},
-		{`{"Statement":"all"}`, "no statement"},
-		{`{"Statement":[{"Effect":"Perhaps","Action":"*","Principal":"*"}]}`, "neither Allow nor Deny"},
-		{`{"Statement":[{"Effect":"Allow","Principal":"*"}]}`, "no Action"},
-		{`{"Statement":[{"Effect":"Allow","NotAction":"sts:*","Principal":"*"}]}`, "NotAction"},
-		{`{"Statement":[{"Effect":"Allow","Action":"*"}]}`, "Principal"},
-		{`{"Statement":[{"Effect":"Allow","Action":{"a":1},"Principal":"*"}]}`, "grammar"},
-		{`{"Statement":[{"Effect":"Allow","Action":"*","Principal":{"Federated":[1,{}]}}]}`, "Principal"},
-		{`{"Statement":[]}` + strings.Repeat(" ", maxPolicy), "longer"},
-	} {
-		_, err := parseTrust(test.document)
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("parseTrust(%.60q) = %v, want an error with %q", test.document, err, test.want)
-		}
-	}
-}
-
 // The API's endpoints are use of AWS; what stands in front of databases,
 // caches and load balancers is not.
 func TestAPIHosts(t *testing.T) {
@@ -54,24 +33,6 @@ func TestAPIHosts(t *testing.T) {
 			t.Errorf("%s is an API of AWS: %v, want %v", host, got, want)
 		}
 	}
-}
-
-func FuzzTrust(f *testing.F) {
-	f.Add(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A1"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringLike":{"oidc.eks.eu-west-1.amazonaws.com/id/A1:sub":["system:serviceaccount:*:a",true]}}}]}`)
-	f.Add(`{"Statement":{"Effect":"Deny","Principal":"*","Action":["*"],"Condition":{"ForAllValues:StringEqualsIfExists":{"a:sub":[]}}}}`)
-	f.Add(`{"Statement":[null]}`)
-	f.Fuzz(func(t *testing.T, document string) {
-		statements, err := parseTrust(document)
-		if err != nil {
-			return
-		}
-		for i := range statements {
-			st := &statements[i]
-			if st.does(webIdentity) && len(st.issuers()) > 0 && len(st.conditions) == 0 && st.open() == "" {
-				t.Errorf("a statement without a condition lets in only whom it names: %s", document)
-			}
-		}
-	})
 }
 
 // However a path is written, what it opens is the same.
