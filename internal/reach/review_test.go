@@ -119,7 +119,7 @@ func TestPassages(t *testing.T) {
 				continue
 			}
 			for _, o := range p.Openings(everybody) {
-				for x := range o.Passages(func(_, _ *Endpoint) bool { return true }, func(*Endpoint, string) bool { return true }) {
+				for x := range o.Passages(func(_, _ *Endpoint) bool { return true }, func(*Endpoint, string) (bool, bool) { return true, true }) {
 					for i, from := range x.From {
 						passages[pair{p.Name, from, x.To}] = true
 						if i > 0 {
