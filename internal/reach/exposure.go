@@ -161,8 +161,7 @@ type exposer struct {
 	homes   map[*namespace]home
 	owners  map[estate.Ref][]*namespace // of what AWS runs, by the workloads that use it
 	lists   map[string][]candidate
-
-	heard [][]uint64 // by sender, the namespaces that its policies let it send to; nil where none limit it
+	heard   []set // by sender, the namespaces that its policies let it send to
 
 	transport portsID
 	// blind is true if policies, namespaces or workloads are missing: who reaches
@@ -274,33 +273,33 @@ func (x *exposer) classify() {
 // hear finds to which namespaces each sender may send anything: once for each
 // filter, and not for each namespace again.
 func (x *exposer) hear() {
-	heard := map[*filter][]uint64{}
-	x.heard = make([][]uint64, len(x.senders))
+	heard := map[*filter]set{nil: interval(0, uint32(len(x.namespaces)))} // nothing limits those without one
+	x.heard = make([]set, len(x.senders))
 	for i, s := range x.senders {
-		if s.egress == nil {
-			continue
-		}
-		bits, ok := heard[s.egress]
+		spoken, ok := heard[s.egress]
 		if !ok {
-			bits = make([]uint64, (len(x.namespaces)+63)/64)
 			for _, seg := range s.egress.segments {
-				if seg.open == noPorts {
-					continue
-				}
-				at, _ := slices.BinarySearchFunc(x.namespaces, seg.lo, func(ns *namespace, lo uint32) int {
-					if ns.span.hi <= lo {
-						return -1
-					}
-					return 1
-				})
-				for ; at < len(x.namespaces) && x.namespaces[at].span.lo < seg.hi; at++ {
-					bits[at/64] |= 1 << (at % 64)
+				if seg.open != noPorts {
+					spoken = spoken.extend(x.homesIn(seg.lo, seg.hi))
 				}
 			}
-			heard[s.egress] = bits
+			heard[s.egress] = spoken
 		}
-		x.heard[i] = bits
+		x.heard[i] = spoken
 	}
+}
+
+// homesIn returns the namespaces with pods from lo up to hi: from the number of
+// the first up to that behind the last.
+func (x *exposer) homesIn(lo, hi uint32) (first, behind uint32) {
+	begin, _ := slices.BinarySearchFunc(x.namespaces, lo, func(ns *namespace, lo uint32) int {
+		if ns.span.hi <= lo {
+			return -1
+		}
+		return 1
+	})
+	end, _ := slices.BinarySearchFunc(x.namespaces, hi, func(ns *namespace, hi uint32) int { return cmp.Compare(ns.span.lo, hi) })
+	return uint32(begin), uint32(end)
 }
 
 // silent reports whether the policies of a sender let out nothing to a namespace;
@@ -312,8 +311,7 @@ func (x *exposer) silent(sender, at int) bool {
 	if x.heard == nil {
 		x.hear()
 	}
-	bits := x.heard[sender]
-	return bits != nil && bits[at/64]&(1<<(at%64)) == 0
+	return !x.heard[sender].has(uint32(at))
 }
 
 // candidates returns who gets through the policies of a pod, at most, or with

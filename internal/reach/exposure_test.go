@@ -419,3 +419,33 @@ func reaches(n *Network, from, to *Endpoint, at Ports) bool {
 	}
 	return false
 }
+
+// A sender is silent to a namespace if its policies let out nothing to any pod
+// there.
+func TestSilent(t *testing.T) {
+	first, last := seeds(t)
+	found := map[bool]int{}
+	for seed := first; seed < last; seed++ {
+		n := New(trace.New(newGenerator(seed).estate()))
+		x := newExposer(n, &config.Config{})
+		for i, s := range x.senders {
+			for at, ns := range n.namespaces {
+				if ns.span.lo == ns.span.hi {
+					continue // nobody there is asked about
+				}
+				want := s.egress != nil
+				for pod := ns.span.lo; want && pod < ns.span.hi; pod++ {
+					_, open := s.egress.at(pod)
+					want = open == noPorts
+				}
+				if got := x.silent(i, at); got != want {
+					t.Fatalf("seed %d: sender %d is silent to %s: %v, want %v", seed, i, ns.name, got, want)
+				}
+				found[want]++
+			}
+		}
+	}
+	if last-first > 1 && (found[true] == 0 || found[false] == 0) {
+		t.Errorf("silent %v: the test shows nothing", found)
+	}
+}

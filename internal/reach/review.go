@@ -256,8 +256,9 @@ func (n *Network) workloads(pods []uint32) []*Endpoint {
 // Passages returns what gets through by an opening to the receivers that are
 // wanted. It asks for each shortly before, with the first of the workloads that
 // send to it, so that who has seen enough of its kind may say so; of pods it asks
-// for the namespace before, and again behind each passage.
-func (o *Opening) Passages(wanted func(from, to *Endpoint) bool, wantedPods func(from *Endpoint, namespace string) bool) iter.Seq[*Passage] {
+// for the namespace before, and again behind each passage. That more pods are not
+// wanted spares it all namespaces that follow: an opening may be to thousands.
+func (o *Opening) Passages(wanted func(from, to *Endpoint) bool, wantedPods func(from *Endpoint, namespace string) (these, more bool)) iter.Seq[*Passage] {
 	n := o.network
 	return func(yield func(*Passage) bool) {
 		r := *o.rule
@@ -277,8 +278,13 @@ func (o *Opening) Passages(wanted func(from, to *Endpoint) bool, wantedPods func
 					for to := lo; to < hi && !stopped; to++ {
 						p := n.points[to]
 						if to < n.pods && (ask || to == p.namespace.span.lo) {
-							if ask = false; !wantedPods(first, p.namespace.name) {
-								to, ask = min(hi, p.namespace.span.hi)-1, true
+							these, more := wantedPods(first, p.namespace.name)
+							if ask = !these; ask {
+								skipped := p.namespace.span.hi
+								if !more {
+									skipped = n.pods
+								}
+								to = min(hi, skipped) - 1
 								continue
 							}
 						}

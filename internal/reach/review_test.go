@@ -119,7 +119,7 @@ func TestPassages(t *testing.T) {
 				continue
 			}
 			for _, o := range p.Openings(everybody) {
-				for x := range o.Passages(func(_, _ *Endpoint) bool { return true }, func(*Endpoint, string) bool { return true }) {
+				for x := range o.Passages(func(_, _ *Endpoint) bool { return true }, func(*Endpoint, string) (bool, bool) { return true, true }) {
 					for i, from := range x.From {
 						passages[pair{p.Name, from, x.To}] = true
 						if i > 0 {
@@ -160,5 +160,39 @@ func TestPassages(t *testing.T) {
 	}
 	if shown == 0 && last-first > 1 {
 		t.Error("no rule allowed anything: the test shows nothing")
+	}
+}
+
+// Who wants no pods gets all other passages, and no pod.
+func TestPassagesWithoutPods(t *testing.T) {
+	type end struct {
+		to       *Endpoint
+		verdict  Verdict
+		protocol Protocol
+		port     uint16
+	}
+	first, last := seeds(t)
+	left, found := 0, 0
+	for seed := first; seed < last; seed++ {
+		n := New(trace.New(newGenerator(seed).estate()))
+		for _, p := range n.Policies() {
+			for _, o := range p.Openings(func(*Endpoint) bool { return true }) {
+				ends := func(pods bool) (out []end) {
+					for x := range o.Passages(func(_, _ *Endpoint) bool { return true }, func(*Endpoint, string) (bool, bool) { return pods, pods }) {
+						out = append(out, end{x.To, x.Verdict, x.Protocol, x.Port})
+					}
+					return out
+				}
+				all, others := ends(true), ends(false)
+				want := slices.DeleteFunc(slices.Clone(all), func(e end) bool { return e.to.Workload != nil })
+				if !slices.Equal(others, want) {
+					t.Fatalf("seed %d: %s lets out to %v, want %v", seed, o.Field, others, want)
+				}
+				left, found = left+len(all)-len(want), found+len(want)
+			}
+		}
+	}
+	if last-first > 1 && (left == 0 || found == 0) {
+		t.Errorf("%d passages to pods, %d to others: the test shows nothing", left, found)
 	}
 }

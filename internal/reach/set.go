@@ -106,18 +106,20 @@ func (s set) minus(o set) set {
 	return out
 }
 
-// has reports whether a point is in the set.
+// has reports whether a point is in the set. It is asked for every pair of who
+// may send and who may receive, and searches without calling a function.
 func (s set) has(p uint32) bool {
-	i, found := slices.BinarySearchFunc(s, p, func(sp span, p uint32) int {
-		switch {
-		case sp.hi <= p:
-			return -1
-		case sp.lo > p:
-			return 1
+	for lo, hi := 0, len(s); lo < hi; {
+		switch middle := (lo + hi) / 2; {
+		case s[middle].hi <= p:
+			lo = middle + 1
+		case s[middle].lo > p:
+			hi = middle
+		default:
+			return true
 		}
-		return 0
-	})
-	return found && i < len(s)
+	}
+	return false
 }
 
 // points returns the points in order.

@@ -85,7 +85,7 @@ func judgeEgress(s *control.Subject, p *reach.Policy) {
 
 // judgeEveryPort reports a rule that names no ports, if all of them are open.
 func judgeEveryPort(s *control.Subject, o *reach.Opening) {
-	for x := range o.Passages(func(_, _ *reach.Endpoint) bool { return true }, func(*reach.Endpoint, string) bool { return true }) {
+	for x := range o.Passages(func(_, _ *reach.Endpoint) bool { return true }, func(*reach.Endpoint, string) (bool, bool) { return true, true }) {
 		s.FailAt(o.Rule, "it names no ports, so that %s gets out at every port: %s", namesOf(x.From), witness(x, x.From[0]))
 		return
 	}
@@ -182,9 +182,10 @@ func lookAround(s *control.Subject, o *reach.Opening) (seen [fars]*sight) {
 		namespace string
 	}
 	asked := map[call]bool{} // pods of a namespace are as good as one
+	enough := func(kind far) bool { return seen[kind] != nil && seen[kind].passage.Verdict == reach.Allowed }
 	wanted := func(from, to *reach.Endpoint) bool {
 		kind, ok := r.kindOf(to)
-		if !ok || seen[kind] != nil && seen[kind].passage.Verdict == reach.Allowed {
+		if !ok || enough(kind) {
 			return false
 		}
 		if kind == foreignPod {
@@ -194,8 +195,9 @@ func lookAround(s *control.Subject, o *reach.Opening) (seen [fars]*sight) {
 	}
 	// Of pods only those count that a rule selects.
 	selects := !o.EveryPeer && o.Block == ""
-	wantedPods := func(from *reach.Endpoint, namespace string) bool {
-		return selects && namespace != o.Rule.Subject.Namespace && !asked[call{from, namespace}]
+	wantedPods := func(from *reach.Endpoint, namespace string) (these, more bool) {
+		more = selects && !enough(foreignPod)
+		return more && namespace != o.Rule.Subject.Namespace && !asked[call{from, namespace}], more
 	}
 	for x := range o.Passages(wanted, wantedPods) {
 		kind, _ := r.kindOf(x.To)
