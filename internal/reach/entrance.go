@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/eksafe/eksafe/internal/estate"
@@ -48,14 +50,14 @@ func (n *Network) addNodes() {
 	for _, s := range estate.Services.In(n.graph.Estate) {
 		spec := &s.Object.Spec
 		ns := n.byName[s.Object.Namespace]
-		if !trace.OpensNodePorts(spec) || len(spec.Selector) == 0 || ns == nil {
+		if !trace.OpensNodePorts(spec) || ns == nil {
 			continue
 		}
-		selector := labels.SelectorFromSet(spec.Selector)
+		backends := n.backends(s)
 		local := spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
 		for to := ns.span.lo; to < ns.span.hi; to++ {
 			p := n.points[to]
-			if !selector.Matches(p.labels) {
+			if !backends(p) {
 				continue
 			}
 			nodes := everywhere
@@ -74,6 +76,60 @@ func (n *Network) addNodes() {
 		n.addHostPorts(n.points[to], at)
 	}
 	n.nodes = interval(first, uint32(len(n.points)))
+}
+
+// backends returns whether a Service may lead to a pod: by its selector, or
+// without one by the addresses that somebody wrote into its EndpointSlices.
+func (n *Network) backends(s *estate.Resource[corev1.Service]) func(*point) bool {
+	if len(s.Object.Spec.Selector) > 0 {
+		return func(p *point) bool { return mayLeadTo(s.Object.Spec.Selector, p.endpoint.Workload, p.labels) }
+	}
+	var addresses []netip.Addr
+	for _, r := range estate.EndpointSlices.In(n.graph.Estate) {
+		if r.Object.Namespace != s.Object.Namespace || r.Object.Labels[discoveryv1.LabelServiceName] != s.Object.Name {
+			continue
+		}
+		for i := range r.Object.Endpoints {
+			for _, text := range r.Object.Endpoints[i].Addresses {
+				if a, err := netip.ParseAddr(text); err == nil {
+					addresses = append(addresses, a.Unmap())
+				}
+			}
+		}
+	}
+	return func(p *point) bool {
+		return slices.ContainsFunc(p.addresses, func(a netip.Addr) bool { return slices.Contains(addresses, a) })
+	}
+}
+
+// mayLeadTo reports whether a Service may select pods of a workload. Labels by
+// which controllers tell their pods apart are in no template: a pod of a
+// StatefulSet is called by its name, one of a Job by the job's.
+func mayLeadTo(selector map[string]string, w *estate.Workload, have labels.Set) bool {
+	for key, value := range selector {
+		if got, ok := have[key]; ok && got == value {
+			continue
+		} else if ok {
+			return false
+		}
+		switch key {
+		case "statefulset.kubernetes.io/pod-name":
+			if w.Controller != "StatefulSet" || !strings.HasPrefix(value, w.Name+"-") {
+				return false
+			}
+		case "apps.kubernetes.io/pod-index":
+			if w.Controller != "StatefulSet" {
+				return false
+			}
+		case "job-name", "batch.kubernetes.io/job-name":
+			if w.Controller != "Job" || value != w.Name {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // kubeletPort is where the kubelet listens. Source: Kubernetes' page on ports

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/labels"
-
 	"github.com/eksafe/eksafe/internal/estate"
 )
 
@@ -127,9 +125,8 @@ func (n *Network) service(ref, name string) (found, error) {
 		if len(s.Object.Spec.Selector) == 0 {
 			return found{}, fmt.Errorf("finding %q: the Service selects no pods", ref)
 		}
-		selector := labels.SelectorFromSet(s.Object.Spec.Selector)
 		f, err := n.among(ref, func(e *Endpoint) bool {
-			return e.Workload != nil && e.Namespace == s.Object.Namespace && selector.Matches(labels.Set(e.Workload.Template.Labels))
+			return e.Workload != nil && e.Namespace == s.Object.Namespace && mayLeadTo(s.Object.Spec.Selector, e.Workload, e.Workload.Template.Labels)
 		})
 		f.port = func(protocol Protocol, port uint16) []Named {
 			for _, p := range s.Object.Spec.Ports {

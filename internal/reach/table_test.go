@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -30,7 +31,7 @@ import (
 //	{kind: NetworkPolicy, metadata: {namespace: shop, name: deny}, spec: {podSelector: {}}}
 //	* -> shop/web TCP 80 denied
 //
-// A pod may be bare (of no controller), host (in the network of its node) or
+// A pod may be bare (of no controller), of a set (a StatefulSet), host (in the network of its node) or
 // done. An end is a pod, all pods of a namespace ("shop/*"), all pods ("*"), an
 // address, a domain name, or "nodes". "rejects N" says how many policies are left out.
 func TestTruth(t *testing.T) {
@@ -182,6 +183,9 @@ func addPod(t *testing.T, e *estate.Estate, words []string) {
 	if slices.Contains(a.flags, "bare") {
 		w.Controller = "Pod"
 	}
+	if slices.Contains(a.flags, "set") {
+		w.Controller = "StatefulSet"
+	}
 	w.Finished = slices.Contains(a.flags, "done")
 	w.Template.Labels = a.labels
 	w.Template.Spec.HostNetwork = slices.Contains(a.flags, "host")
@@ -226,6 +230,10 @@ func addObject(t *testing.T, e *estate.Estate, line string) {
 		r := &estate.Resource[estate.AdminNetworkPolicy]{}
 		decode(&r.Object)
 		estate.BaselineAdminNetworkPolicies.Add(e, r)
+	case "EndpointSlice":
+		r := &estate.Resource[discoveryv1.EndpointSlice]{}
+		decode(&r.Object)
+		estate.EndpointSlices.Add(e, r)
 	case "Service":
 		r := &estate.Resource[corev1.Service]{}
 		decode(&r.Object)
