@@ -66,7 +66,7 @@ func (n *Network) explainEntrance(a *Answer, e *entrance, from, to uint32) (note
 	}
 	if !early {
 		if p := n.predicted(from); p != nil {
-			add(n.explainKnock(p, e, from, outer.Protocol, outer.Port))
+			add(n.explainKnock(p, e, from, n.points[to].endpoint.Workload, outer.Protocol, outer.Port))
 		} else {
 			add(n.vpc.explain(n, from, e.nodes, outer.Protocol, outer.Port))
 		}

@@ -21,6 +21,7 @@ type prediction struct {
 	// services are the ports of pods to which it sends by ports of nodes, and for
 	// certain unless that is unknown.
 	services map[serviceTarget]Verdict
+	places   map[*estate.Workload]trace.Place // where it is written that it leads there
 }
 
 // A serviceTarget is a port of the pods of a Service.
@@ -39,7 +40,7 @@ func (v *vpc) predict(lb *trace.LoadBalancer) *target {
 	if lb.Type == "" || !lb.Predicted {
 		return nil
 	}
-	t := &target{predicted: &prediction{balancer: lb, pods: map[*estate.Workload]leading{}, services: map[serviceTarget]Verdict{}}}
+	t := &target{predicted: &prediction{balancer: lb, pods: map[*estate.Workload]leading{}, services: map[serviceTarget]Verdict{}, places: map[*estate.Workload]trace.Place{}}}
 	if len(lb.SecurityGroups) == 0 {
 		t.groups = []string{v.wish(lb)}
 		return t
@@ -104,6 +105,11 @@ func (p *prediction) settle(ports *portTable) {
 		for _, r := range l.Rules {
 			for _, t := range r.Targets {
 				lead(l, t)
+				for _, w := range t.Workloads {
+					if _, known := p.places[w]; !known {
+						p.places[w] = r.At
+					}
+				}
 			}
 		}
 	}
@@ -234,22 +240,26 @@ func nameOf(r estate.Ref) string {
 // point, and what lets it in there.
 func (n *Network) explainLeading(p *prediction, from, to uint32, protocol Protocol, port uint16) (layers []Layer, notes []string) {
 	leads := p.to(n, to)
-	return n.explainTarget(p, n.verdictOf(leads.sure, leads.open, protocol, port), from, to, protocol, port)
+	return n.explainTarget(p, n.verdictOf(leads.sure, leads.open, protocol, port), from, to, n.points[to].endpoint.Workload, protocol, port)
 }
 
 // explainKnock says whether a load balancer that is not made yet sends to an
 // entrance.
-func (n *Network) explainKnock(p *prediction, e *entrance, from uint32, protocol Protocol, port uint16) (layers []Layer, notes []string) {
+func (n *Network) explainKnock(p *prediction, e *entrance, from uint32, w *estate.Workload, protocol Protocol, port uint16) (layers []Layer, notes []string) {
 	v, ok := p.services[serviceTarget{e.rule.Subject, e.inner}]
 	if !ok {
 		v = Denied
 	}
-	return n.explainTarget(p, v, from, e.nodes, protocol, port)
+	return n.explainTarget(p, v, from, e.nodes, w, protocol, port)
 }
 
-func (n *Network) explainTarget(p *prediction, v Verdict, from, to uint32, protocol Protocol, port uint16) (layers []Layer, notes []string) {
+// explainTarget says whether it sends to a point, for pods of w; nil: for no pods.
+func (n *Network) explainTarget(p *prediction, v Verdict, from, to uint32, w *estate.Workload, protocol Protocol, port uint16) (layers []Layer, notes []string) {
 	name, who := n.points[from].endpoint.Name, n.points[to].endpoint.Name
 	l := Layer{Kind: Routes, Of: name, Verdict: v, Enforced: trace.Yes, By: "AWS", Rules: []Rule{{Place: p.balancer.Place(), Name: declared(p.balancer)}}}
+	if at, ok := p.places[w]; ok && v != Denied {
+		l.Rules[0] = Rule{Place: at, Name: nameOf(at.Subject)} // of several Ingresses of a group that one
+	}
 	what := fmt.Sprintf("%s %d of %s", protocol, port, who)
 	switch v {
 	case Allowed:

@@ -153,6 +153,19 @@ func TestPredictedGateway(t *testing.T) {
 	}
 }
 
+// Of a group of Ingresses the one is cited that leads to the pods.
+func TestPredictionOfGroup(t *testing.T) {
+	group := albIP + "alb.ingress.kubernetes.io/group.name: grp, "
+	second := strings.NewReplacer("name: web", "name: admin", "app: web", "app: admin").Replace("apiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: web}\nspec: {selector: {app: web}, ports: [{port: 80, targetPort: http}]}\n---\n" + ingressOf("alb", group))
+	n := networkOf(t, planned("type: ClusterIP", "", ingressOf("alb", group), second))
+	for _, app := range []string{"web", "admin"} {
+		a := n.Ask(n.named(t, "grp"), n.named(t, "shop/"+app), TCP, 8080)
+		if a.Verdict != Allowed || a.Layers[0].Rules[0].Name != "Ingress shop/"+app {
+			t.Errorf("%s: %s\n%s", app, a.Verdict, text(a))
+		}
+	}
+}
+
 // Two load balancers that AWS would not tell apart lead to targets of their own.
 func TestPredictionsAreApart(t *testing.T) {
 	second := strings.NewReplacer("name: web", "name: admin", "app: web", "app: admin").Replace("apiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: web}\nspec: {selector: {app: web}, ports: [{port: 80, targetPort: http}]}\n---\n" + ingressOf("alb", albIP))
