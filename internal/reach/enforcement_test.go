@@ -283,3 +283,17 @@ func TestDefault(t *testing.T) {
 		})
 	}
 }
+
+// Pods that will run on Fargate have no agent, whichever node they run on now.
+func TestUnenforcedOnFargate(t *testing.T) {
+	onFargate := strings.Replace(shopPods, "labels: {app: db}", "labels: {app: db, eks.amazonaws.com/fargate-profile: f}", 1)
+	if onFargate == shopPods {
+		t.Fatal("no template has the label app: db")
+	}
+	for manifests, want := range map[string]Verdict{shopPods: Denied, onFargate: Allowed} {
+		n := New(trace.New(placed(estateOf(t, manifests+denyDB))))
+		if got := verdictOf(t, n, "shop/web shop/db TCP 5432"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

@@ -292,6 +292,9 @@ func (m *meshLayer) through(from, to uint32, sure, open portsID) (portsID, ports
 	}
 	ports := m.network.ports
 	s, o := m.between(from, to)
+	if m.passesAsProbe(from, to) {
+		return ports.and(sure, s), open
+	}
 	switch m.tunnels(from, to) {
 	case trace.Yes:
 		// What does not go through the tunnel arrives as plaintext, if the
@@ -303,6 +306,17 @@ func (m *meshLayer) through(from, to uint32, sure, open portsID) (portsID, ports
 		return ports.and(ports.and(m.carried(sure), sure), s), ports.and(ports.or(m.carried(open), open), o)
 	}
 	return ports.and(sure, s), ports.and(open, o)
+}
+
+// passesAsProbe reports whether what processes of a node send to a pod of an
+// ambient mesh may pass ztunnel by: Istio's agent gives it the address by which
+// probes of the kubelet are known, and those are not captured. Source: Istio's page
+// on ambient mode and NetworkPolicy.
+func (m *meshLayer) passesAsProbe(from, to uint32) bool {
+	if to >= m.network.pods || !m.network.hosts.has(from) && !m.network.nodes.has(from) {
+		return false
+	}
+	return m.memberOf(to).kind == ambient || m.memberOf(to).kind == unclear
 }
 
 // carried returns the ports that a tunnel makes of those that are open.

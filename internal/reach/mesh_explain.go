@@ -35,6 +35,12 @@ func (m *meshLayer) explain(from, to uint32, protocol Protocol, port uint16) (la
 	}
 	q := meshQuestion{m, s, d, n.points[from], n.points[to], protocol, port}
 	more, notes := q.layers()
+	for i := range more {
+		if l := &more[i]; l.Verdict == Denied && m.passesAsProbe(from, to) {
+			l.Verdict = Unknown
+			l.Why += "; but ztunnel does not see what a process of the pod's own node sends, as it does not see the probes of the kubelet"
+		}
+	}
 	layers = append(layers, more...)
 	if d.kind == outside {
 		notes = m.unenforced(to)

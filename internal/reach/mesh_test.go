@@ -203,6 +203,7 @@ func TestMTLS(t *testing.T) {
 			{"web > orders 7000", Allowed, "", "speaks it"}, // no Service leads there
 		}},
 		{"ambient", shop(inZtunnel, strict), []meshCase{
+			{"node > orders 8080", Unknown, MeshMTLS, "the probes of the kubelet"},
 			{"web > orders 8080", Allowed, "", "ztunnel of its node"},
 			{"legacy/cron > orders 8080", Denied, MeshMTLS, "mTLS only"},
 		}},
