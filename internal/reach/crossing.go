@@ -45,12 +45,16 @@ func (n *Network) Crossings(group func(*Endpoint) string, isForbidden func(*Endp
 		}
 	}
 	found := make([]*Crossing, len(names))
-	settled := func(from, to uint32) bool {
-		return of[from] < 0 || of[to] != forbidden || found[of[from]] != nil && found[of[from]].Verdict == Allowed
+	settled := func(from, to uint32, sure, _ portsID) bool {
+		if of[from] < 0 || of[to] != forbidden {
+			return true
+		}
+		x := found[of[from]]
+		return x != nil && (x.Verdict == Allowed || sure == noPorts)
 	}
-	n.each(runsOf(of), settled, func(from, to uint32, sure, open portsID) {
-		if settled(from, to) || found[of[from]] != nil && sure == noPorts {
-			return
+	n.each(walk{runs: runsOf(of), holds: settled, visit: func(from, to uint32, sure, open portsID) bool {
+		if settled(from, to, sure, open) {
+			return true
 		}
 		c := &Crossing{From: n.points[from].endpoint, To: n.points[to].endpoint, Verdict: Allowed, network: n, from: from, to: to}
 		if sure == noPorts {
@@ -64,7 +68,8 @@ func (n *Network) Crossings(group func(*Endpoint) string, isForbidden func(*Endp
 		first := firstPort(&served)
 		c.Protocol, c.Port = first.Protocol, max(first.Port, 1)
 		found[of[from]] = c
-	})
+		return true
+	}})
 	out := map[string]*Crossing{}
 	for i, c := range found {
 		if c != nil {

@@ -78,14 +78,13 @@ func (n *Network) relation() map[[2]string]portsID {
 	for i := range each {
 		each[i] = uint32(i) + 1
 	}
-	never := func(uint32, uint32) bool { return false }
-	n.each(each, never, func(from, to uint32, _, open portsID) {
-		if from == to {
-			return
+	n.each(walk{runs: each, visit: func(from, to uint32, _, open portsID) bool {
+		if from != to {
+			pair := [2]string{name[from], name[to]}
+			out[pair] = n.ports.or(out[pair], open)
 		}
-		pair := [2]string{name[from], name[to]}
-		out[pair] = n.ports.or(out[pair], open)
-	})
+		return true
+	}})
 	return out
 }
 

@@ -262,10 +262,11 @@ func TestEachIsBetween(t *testing.T) {
 		for i := range alone {
 			alone[i] = uint32(i) + 1
 		}
-		n.each(alone, func(uint32, uint32) bool { return false }, func(from, to uint32, sure, open portsID) {
+		n.each(walk{runs: alone, visit: func(from, to uint32, sure, open portsID) bool {
 			p := got[pair{from, to}]
 			got[pair{from, to}] = ports{n.ports.or(p.sure, sure), n.ports.or(p.open, open)}
-		})
+			return true
+		}})
 		for from := range uint32(len(n.points)) {
 			for to := range uint32(len(n.points)) {
 				if !n.points[from].endpoint.initiates() || n.itself(from, to) || n.nodes.has(to) || from >= n.atoms && to >= n.atoms {

@@ -216,7 +216,7 @@ func groupOf(g **reach.Group) groupInfo {
 }
 
 func cellOf(c *reach.Cell) cellInfo {
-	return cellInfo{c.From.Name, c.To.Name, c.Verdict(), portsOf(&c.Allowed), portsOf(&c.Possible), witnessInfo{c.Source.Ref, c.Destination.Ref}}
+	return cellInfo{c.From.Name, c.To.Name, c.Verdict(), portsOf(c.Allowed), portsOf(c.Possible), witnessInfo{c.Source.Ref, c.Destination.Ref}}
 }
 
 func expectationOf(o *reach.Outcome) expectationInfo {
