@@ -21,12 +21,17 @@ import (
 // policies of the pod, from which they never keep its own node, do not see who
 // it is. Sources: Kubernetes' pages on virtual IPs and on using source IP.
 type entrance struct {
-	nodes  uint32  // the point of the nodes that have it
-	outer  portsID // the port of the nodes; if it is not chosen yet those out of which it will be
-	inner  Named
-	leads  portsID // inner
-	masked bool    // the pod sees the address of a node
-	rule   Rule    // what opens it
+	nodes uint32 // the point of the nodes that have it
+	at    uint32 // the point to which clients send: nodes, or external
+	// external is the address of a Service for which every node answers, zero of a
+	// port of the nodes themselves. How packets to it get to a node from outside
+	// nothing shows; those of pods its own node leads on.
+	external netip.Addr
+	outer    portsID // the port of the nodes; if it is not chosen yet those out of which it will be
+	inner    Named
+	leads    portsID // inner
+	masked   bool    // the pod sees the address of a node
+	rule     Rule    // what opens it
 }
 
 // addNodes makes the points of nodes, and finds the entrances to pods: one point
@@ -50,7 +55,7 @@ func (n *Network) addNodes() {
 	for _, s := range estate.Services.In(n.graph.Estate) {
 		spec := &s.Object.Spec
 		ns := n.byName[s.Object.Namespace]
-		if !trace.OpensNodePorts(spec) || ns == nil {
+		if !trace.OpensNodePorts(spec) && len(spec.ExternalIPs) == 0 || ns == nil {
 			continue
 		}
 		backends := n.backends(s)
@@ -68,7 +73,8 @@ func (n *Network) addNodes() {
 				nodes = at(n.vpc.stationsOf(p.endpoint.Workload))
 			}
 			for i := range spec.Ports {
-				n.addNodePort(p, s, i, entrance{nodes: nodes, masked: !local})
+				n.addNodePort(p, s, i, entrance{nodes: nodes, at: nodes, masked: !local})
+				n.addExternal(p, s, i, entrance{nodes: nodes, masked: !local})
 			}
 		}
 	}
@@ -158,6 +164,41 @@ func (n *Network) addNodePort(p *point, s *estate.Resource[corev1.Service], i in
 	}
 }
 
+// addExternal adds the entrances that the external addresses of a Service are.
+func (n *Network) addExternal(p *point, s *estate.Resource[corev1.Service], i int, e entrance) {
+	port := &s.Object.Spec.Ports[i]
+	protocol, ok := protocolOf(port.Protocol)
+	if !ok || port.Port < 1 || port.Port > lastPort {
+		return
+	}
+	e.outer = n.ports.id(PortsOf(protocol, int(port.Port), int(port.Port)))
+	for j, text := range s.Object.Spec.ExternalIPs {
+		address, err := netip.ParseAddr(text)
+		if err != nil {
+			continue
+		}
+		e.external = address.Unmap()
+		e.rule = Rule{
+			Place: trace.Place{Subject: estate.Services.Ref(s), Origin: &s.Origin, Field: fmt.Sprintf("spec.externalIPs[%d]", j)},
+			Name:  "Service " + s.Object.Namespace + "/" + s.Object.Name, Says: fmt.Sprintf("has every node answer for %s at %s %d", e.external, protocol, port.Port),
+		}
+		for _, inner := range targetPorts(*port, p.endpoint.Workload) {
+			n.enter(p, inner, e)
+		}
+	}
+}
+
+// placeEntrances finds the points of external addresses.
+func (n *Network) placeEntrances() {
+	for _, list := range n.entrances {
+		for i := range list {
+			if e := &list[i]; e.external.IsValid() {
+				e.at = n.atoms + n.addresses.atom(e.external)
+			}
+		}
+	}
+}
+
 // targetPorts returns where a port of a Service leads.
 func targetPorts(p corev1.ServicePort, server *estate.Workload) []Named {
 	protocol, ok := protocolOf(p.Protocol)
@@ -198,8 +239,9 @@ func (n *Network) addHostPorts(p *point, at func([]station) uint32) {
 			if !ok || port.HostPort < 1 || port.HostPort > lastPort || port.ContainerPort < 1 || port.ContainerPort > lastPort || err == nil && address.IsLoopback() {
 				continue
 			}
+			nodes := at(n.vpc.stationsOf(w))
 			n.enter(p, Named{protocol, uint16(port.ContainerPort)}, entrance{
-				nodes: at(n.vpc.stationsOf(w)), outer: n.ports.id(PortsOf(protocol, int(port.HostPort), int(port.HostPort))),
+				nodes: nodes, at: nodes, outer: n.ports.id(PortsOf(protocol, int(port.HostPort), int(port.HostPort))),
 				rule: Rule{
 					Place: trace.Place{Subject: estate.Workloads.Ref(w), Origin: &w.Origin, Field: w.TemplateField(fmt.Sprintf("%s.ports[%d].hostPort", field, j))},
 					Name:  w.Controller + " " + p.endpoint.Name, Says: fmt.Sprintf("opens %s %d of its node", protocol, port.HostPort),
@@ -222,7 +264,7 @@ func (n *Network) addHostPorts(p *point, at func([]station) uint32) {
 func (n *Network) enter(p *point, inner Named, e entrance) {
 	e.inner, e.leads = inner, n.ports.id(PortsOf(inner.Protocol, int(inner.Port), int(inner.Port)))
 	if !slices.ContainsFunc(n.entrances[p.id], func(o entrance) bool {
-		return o.nodes == e.nodes && o.outer == e.outer && o.leads == e.leads && o.masked == e.masked
+		return o.nodes == e.nodes && o.external == e.external && o.outer == e.outer && o.leads == e.leads && o.masked == e.masked
 	}) {
 		n.entrances[p.id] = append(n.entrances[p.id], e)
 	}
@@ -277,14 +319,27 @@ func stricter(a, b Verdict) Verdict {
 // knocks says whether a connection gets to the port of the nodes. Of nodes in a
 // network that nobody has read, only pods are known to reach them.
 func (n *Network) knocks(e *entrance, from uint32) Verdict {
-	if p := n.predicted(from); p != nil {
+	if p := n.predicted(from); p != nil && !e.external.IsValid() {
 		return p.knocks(n, e, from)
 	}
-	sure, open := n.straight(from, e.nodes)
+	sure, open := n.approach(from, e)
 	if from >= n.atoms && !n.vpc.seen {
 		sure = noPorts
 	}
 	return n.knock(e, sure, open)
+}
+
+// approach returns what a point may send to where the entrance is.
+func (n *Network) approach(from uint32, e *entrance) (sure, open portsID) {
+	switch {
+	case !e.external.IsValid():
+		return n.straight(from, e.nodes)
+	case from < n.pods:
+		return n.passes(Egress, from, e.at)
+	case n.predicted(from) != nil:
+		return noPorts, noPorts // it sends to its targets alone
+	}
+	return noPorts, allPorts
 }
 
 // knock says whether ports hold the port of the nodes, or may.

@@ -54,6 +54,9 @@ func (n *Network) explainEntrance(a *Answer, e *entrance, from, to uint32) (note
 	outer.Port = n.outerPort(e, from)
 	ports := n.ports.of(e.outer)
 	a.Through, a.outer = ports.String()+" of the nodes", outer.Port
+	if e.external.IsValid() {
+		a.Through = ports.String() + " of " + e.external.String()
+	}
 
 	// Where both ways get as far, the one that the VPC CNI takes is told.
 	early := stricter(n.knocks(e, from), n.ledOn(e, from, to)) != a.Verdict
@@ -62,9 +65,9 @@ func (n *Network) explainEntrance(a *Answer, e *entrance, from, to uint32) (note
 	case early:
 		one(n.explainPolicies(Egress, from, to, a))
 	default:
-		one(n.explainPolicies(Egress, from, e.nodes, &outer))
+		one(n.explainPolicies(Egress, from, e.at, &outer))
 	}
-	if !early {
+	if !early && !e.external.IsValid() {
 		if p := n.predicted(from); p != nil {
 			add(n.explainKnock(p, e, from, n.points[to].endpoint.Workload, outer.Protocol, outer.Port))
 		} else {
@@ -97,7 +100,7 @@ func (n *Network) explainEntrance(a *Answer, e *entrance, from, to uint32) (note
 // one that is not chosen yet it is one that does not get through for certain, if
 // some do not.
 func (n *Network) outerPort(e *entrance, from uint32) uint16 {
-	sure, open := n.straight(from, e.nodes)
+	sure, open := n.approach(from, e)
 	for _, id := range []portsID{n.ports.minus(n.ports.and(open, e.outer), sure), n.ports.and(sure, e.outer), e.outer} {
 		if id != noPorts {
 			ports := n.ports.of(id)
@@ -111,9 +114,12 @@ func (n *Network) outerPort(e *entrance, from uint32) uint16 {
 func (n *Network) explainPort(a *Answer, e *entrance, from uint32, early bool) Layer {
 	l := Layer{Kind: NodePorts, Of: n.points[e.nodes].endpoint.Name, Verdict: Allowed, Enforced: trace.Yes, By: "kube-proxy", Rules: []Rule{e.rule}}
 	l.Why = fmt.Sprintf("%s %s, and that leads to %s %d of %s", e.rule.Name, e.rule.Says, e.inner.Protocol, e.inner.Port, a.To.Name)
-	sure, open := n.straight(from, e.nodes)
+	sure, open := n.approach(from, e)
 	switch {
-	case n.predicted(from) != nil:
+	case n.predicted(from) != nil && !e.external.IsValid():
+	case e.external.IsValid() && from >= n.pods:
+		l.Verdict = Unknown
+		l.Why += "; whether packets to that address get to a node is not known"
 	case early:
 		l.Why += "; the node of the client leads it on, with its own address"
 	case from >= n.atoms && !n.vpc.seen:

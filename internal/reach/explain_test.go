@@ -122,7 +122,11 @@ func (n *naive) citesBehind(a *Answer, l *Layer, from, to *naiveEnd) string {
 		}
 		return ""
 	case EgressPolicies:
-		return n.cites(l, from, node, a.Protocol, outer)
+		target := node
+		if _, text, ok := strings.Cut(a.Through, " of "); ok && text != "the nodes" {
+			target = &naiveEnd{address: netip.MustParseAddr(text)}
+		}
+		return n.cites(l, from, target, a.Protocol, outer)
 	}
 	if l.Verdict == Allowed && len(l.Rules) == 0 {
 		return "" // a node always reaches its own pods

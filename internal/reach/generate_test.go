@@ -218,6 +218,9 @@ func (g *generator) service(i int) *estate.Resource[corev1.Service] {
 		no := false
 		s.AllocateLoadBalancerNodePorts = &no
 	}
+	if g.one(5) {
+		s.ExternalIPs = []string{pick(g, "203.0.113.9", "10.0.0.9", "192.168.9.9")}
+	}
 	if !g.one(6) {
 		s.Selector = map[string]string{pick(g, "app", "tier", "x"): pick(g, "1", "2")}
 	}

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"cmp"
+	"net/netip"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,7 +14,8 @@ import (
 // server has not said which.
 type naiveWay struct {
 	ports    []uint16
-	replaced bool // the address of a node stands in place of the client's
+	replaced bool       // the address of a node stands in place of the client's
+	address  netip.Addr // an external address that nodes answer for, invalid: a port of their own
 }
 
 // naiveChoices stand for all node ports: those at which the generator's rules
@@ -29,9 +31,10 @@ func (n *naive) ways(to *naiveEnd, protocol Protocol, port uint16) (out []naiveW
 		spec := s.Object.Spec
 		switch {
 		case s.Object.Namespace != to.workload.Namespace || len(spec.Selector) == 0 || !selectorMatches(&metav1.LabelSelector{MatchLabels: spec.Selector}, to.labels),
-			spec.Type != "NodePort" && spec.Type != "LoadBalancer":
+			spec.Type != "NodePort" && spec.Type != "LoadBalancer" && len(spec.ExternalIPs) == 0:
 			continue
 		}
+		opens := spec.Type == "NodePort" || spec.Type == "LoadBalancer"
 		told := spec.Type == "LoadBalancer" && spec.AllocateLoadBalancerNodePorts != nil && !*spec.AllocateLoadBalancerNodePorts
 		for _, p := range spec.Ports {
 			leads := p.TargetPort.IntVal == int32(port) && p.TargetPort.StrVal == ""
@@ -40,10 +43,16 @@ func (n *naive) ways(to *naiveEnd, protocol Protocol, port uint16) (out []naiveW
 			} else if p.TargetPort.IntVal == 0 {
 				leads = p.Port == int32(port)
 			}
-			if !leads || told && p.NodePort == 0 || cmp.Or(string(p.Protocol), "TCP") != protocol.String() {
+			if !leads || cmp.Or(string(p.Protocol), "TCP") != protocol.String() {
 				continue
 			}
-			way := naiveWay{naiveChoices, spec.ExternalTrafficPolicy != "Local"}
+			for _, text := range spec.ExternalIPs {
+				out = append(out, naiveWay{[]uint16{uint16(p.Port)}, spec.ExternalTrafficPolicy != "Local", netip.MustParseAddr(text)})
+			}
+			if !opens || told && p.NodePort == 0 {
+				continue
+			}
+			way := naiveWay{naiveChoices, spec.ExternalTrafficPolicy != "Local", netip.Addr{}}
 			if p.NodePort != 0 {
 				way.ports = []uint16{uint16(p.NodePort)}
 			}
@@ -56,7 +65,7 @@ func (n *naive) ways(to *naiveEnd, protocol Protocol, port uint16) (out []naiveW
 	for _, c := range to.workload.Template.Spec.Containers {
 		for _, p := range c.Ports {
 			if p.HostPort != 0 && !strings.HasPrefix(p.HostIP, "127.") && p.ContainerPort == int32(port) && cmp.Or(string(p.Protocol), "TCP") == protocol.String() {
-				out = append(out, naiveWay{[]uint16{uint16(p.HostPort)}, false})
+				out = append(out, naiveWay{[]uint16{uint16(p.HostPort)}, false, netip.Addr{}})
 			}
 		}
 	}
@@ -67,12 +76,16 @@ func (n *naive) ways(to *naiveEnd, protocol Protocol, port uint16) (out []naiveW
 // what AWS lets in to the nodes.
 func (n *naive) along(way *naiveWay, from, to *naiveEnd, protocol Protocol, port uint16) (sure, open bool) {
 	node := &naiveEnd{node: true}
+	target := node
+	if way.address.IsValid() {
+		target = &naiveEnd{address: way.address}
+	}
 	sure, open = true, false
 	for _, outer := range way.ports {
-		s, o := n.passes(Egress, from, node, node, protocol, outer)
+		s, o := n.passes(Egress, from, target, target, protocol, outer)
 		sure, open = sure && s, open || o
 	}
-	if from.workload == nil && !from.node {
+	if from.workload == nil && (!from.node || way.address.IsValid()) {
 		sure = false
 	}
 	if !way.replaced {

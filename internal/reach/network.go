@@ -111,6 +111,7 @@ func newNetwork(g *trace.Graph, blocks []netip.Prefix) *Network {
 	n.addPods()
 	n.addTargets()
 	n.addAddresses()
+	n.placeEntrances()
 	n.vpc.settle(n)
 	n.enforcer = enforcerOf(g.Estate)
 	n.enforcer.hold(n)

@@ -544,6 +544,9 @@ func (n *Network) blocks() []netip.Prefix {
 			peersOf(rule.To)
 		}
 	}
+	for _, s := range estate.Services.In(n.graph.Estate) {
+		add(s.Object.Spec.ExternalIPs...)
+	}
 	n.clusterBlocks(add)
 	n.calicoBlocks(add)
 	n.meshBlocks(add)

@@ -311,15 +311,15 @@ func (n *Network) eachEntering(w walk) bool {
 	callers := sync.OnceValue(n.callers)
 	near := map[uint32]map[portsID][]int{}
 	// nearTo returns the callers by what they reach of nodes at most.
-	nearTo := func(nodes uint32) map[portsID][]int {
-		by := near[nodes]
+	nearTo := func(e *entrance) map[portsID][]int {
+		by := near[e.at]
 		if by == nil {
 			by = map[portsID][]int{}
 			for i, c := range callers() {
-				_, open := n.straight(c.first, nodes)
+				_, open := n.approach(c.first, e)
 				by[open] = append(by[open], i)
 			}
-			near[nodes] = by
+			near[e.at] = by
 		}
 		return by
 	}
@@ -329,7 +329,7 @@ func (n *Network) eachEntering(w walk) bool {
 		knocking = knocking[:0]
 		for j := range entrances {
 			e := &entrances[j]
-			for open, some := range nearTo(e.nodes) {
+			for open, some := range nearTo(e) {
 				if n.ports.and(open, e.outer) != noPorts {
 					knocking = append(knocking, some...)
 				}
