@@ -43,7 +43,9 @@ type usageError struct {
 	err     error
 }
 
-func (e *usageError) Error() string { return e.err.Error() + "; see " + e.command + " --help" }
+func (e *usageError) Error() string {
+	return strings.ReplaceAll(e.err.Error(), "\n", "; ") + "; see " + e.command + " --help"
+}
 
 func (e *usageError) Unwrap() error { return e.err }
 

@@ -168,7 +168,7 @@ func (a *app) computeReach(e *estate.Estate, c *reachConfig, expectations []reac
 	r.Enforced, r.Partly, r.By = how.State, how.State == trace.No && !how.Nowhere, how.Why
 	switch {
 	case c.expect != "":
-		r.Outcomes = n.Check(expectations)
+		r.Outcomes, r.Expected = n.Check(expectations), c.expect
 	case c.from != "" || c.to != "":
 		q := reach.Question{From: c.from, To: c.to}
 		if c.port != "" {

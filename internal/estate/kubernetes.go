@@ -25,6 +25,10 @@ type Resource[T any] struct {
 	Object T      `json:"object"`
 }
 
+// InvalidAnnotation stands in place of an annotation's value that has not the
+// expected shape: the annotation is set, cannot be used, and was not kept.
+const InvalidAnnotation = "invalid"
+
 func (r *Resource[T]) metadata() metav1.Object { return meta(&r.Object) }
 
 func (r *Resource[T]) object() any { return &r.Object }

@@ -371,7 +371,7 @@ policies:
 				if doubt == "" {
 					doubt = fmt.Sprintf("whether %s of %s matches is not known: %s", r.field, p.name, why)
 					if l.Verdict == Unknown {
-						l.Rules = append(l.Rules, Rule{Place: p.at(r.fieldFor(peer)), Name: p.name, Says: "may " + says(r, n)})
+						l.Rules = append(l.Rules, Rule{Place: p.at(r.fieldFor(peer)), Name: p.name, Says: says(r, n, true)})
 					}
 				}
 				continue
@@ -382,7 +382,7 @@ policies:
 			if p.tied {
 				notes = append(notes, "the API leaves open which policy of one priority is asked first; the one that allows was taken to be")
 			}
-			rule := Rule{Place: p.at(r.fieldFor(peer)), Name: p.name, Says: says(r, n)}
+			rule := Rule{Place: p.at(r.fieldFor(peer)), Name: p.name, Says: says(r, n, false)}
 			switch {
 			case r.action == allow && l.Verdict == Allowed:
 				l.Rules = append(l.Rules, rule)
@@ -482,9 +482,12 @@ func (n *Network) atPort(f *filter, r *rule, peer uint32, protocol Protocol, por
 	return n.has(r.ports, protocol, port) && !called(r.without) || called(r.named)
 }
 
-// says writes what a rule does: "allows TCP 80", "denies all".
-func says(r *rule, n *Network) string {
+// says writes what a rule does, or may do: "allows TCP 80", "may deny every port".
+func says(r *rule, n *Network, may bool) string {
 	what := [...]string{allow: "allows", deny: "denies", pass: "passes on"}[r.action]
+	if may {
+		what = [...]string{allow: "may allow", deny: "may deny", pass: "may pass on"}[r.action]
+	}
 	var parts []string
 	if r.ports != noPorts {
 		if text := n.ports.of(r.ports).String(); text == "all" {

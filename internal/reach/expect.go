@@ -110,7 +110,7 @@ type Outcome struct {
 	// Against is the reply that shows it does not; nil where it does, or where
 	// nothing is meant by it.
 	Against *Reply
-	Err     error // a reference that means nothing
+	Err     error // a reference that means nothing, or a port that its Service does not have
 }
 
 // Check holds an estate to expectations. An answer that is not known meets none.
@@ -148,9 +148,9 @@ func (n *Network) check(x *Expectation) Outcome {
 	var ports []Named
 	if x.Port != "" {
 		protocol, port, _ := ParsePort(x.Port) // it was read when the file was
-		ports = []Named{{protocol, port}}
-		if to.port != nil {
-			ports = to.port(protocol, port)
+		if ports, err = to.at(protocol, port); err != nil {
+			o.Err = err
+			return o
 		}
 	}
 	for _, f := range from.endpoints {

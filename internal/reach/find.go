@@ -8,14 +8,25 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/eksafe/eksafe/internal/estate"
+	"github.com/eksafe/eksafe/internal/trace"
 )
 
 // found is what a reference means.
 type found struct {
 	endpoints []*Endpoint
 	// port translates a port of a Service to that of its pods; nil leaves it.
-	port func(Protocol, uint16) []Named
+	port func(Protocol, uint16) ([]Named, error)
+}
+
+// at returns what a port of the reference is at its endpoints: one at least.
+func (f *found) at(protocol Protocol, port uint16) ([]Named, error) {
+	if f.port == nil {
+		return []Named{{protocol, port}}, nil
+	}
+	return f.port(protocol, port)
 }
 
 // ErrNotFound is returned for a reference to nothing that the estate holds.
@@ -58,31 +69,54 @@ func (n *Network) find(ref string) (found, error) {
 			return n.among(ref, func(e *Endpoint) bool { return e.Workload != nil && e.Namespace == name })
 		}
 	}
-	var exact, loose []*Endpoint
+	var exact, named, loose []*Endpoint
 	for _, e := range n.endpoints {
 		switch {
-		case e.Ref.ID == ref, strings.EqualFold(e.Ref.ID, ref), e.Name == ref:
-			exact = append(exact, e)
+		case e.Ref.ID == ref && e.isThing():
+			exact = append(exact, e) // so that each of several can be told from the others
+		case strings.EqualFold(e.Ref.ID, ref) && e.isThing(), e.Name == ref:
+			named = append(named, e)
+		case e.Ref.ID == ref:
+			loose = append(loose, e) // "nodes/nodes" is a workload if there is one
 		case e.Ref.Name == ref || e.Workload != nil && slices.ContainsFunc(e.Workload.Pods, func(p estate.Pod) bool {
 			return p.Name == ref || e.Namespace+"/"+p.Name == ref
 		}):
 			loose = append(loose, e)
 		}
 	}
-	if len(exact) == 0 {
-		exact = loose
+	for _, meant := range [][]*Endpoint{exact, named, loose} {
+		switch len(meant) {
+		case 0:
+			continue
+		case 1:
+			return found{endpoints: meant}, nil
+		}
+		return found{}, fmt.Errorf("finding %q: %s", ref, ambiguous(meant))
 	}
-	switch len(exact) {
-	case 1:
-		return found{endpoints: exact}, nil
-	case 0:
-		return found{}, fmt.Errorf("finding %q: %w; %s", ref, ErrNotFound, n.near(ref))
+	return found{}, fmt.Errorf("finding %q: %w; %s", ref, ErrNotFound, n.near(ref))
+}
+
+// ambiguous says how to name one of several endpoints, or that they are the same
+// object more than once.
+func ambiguous(meant []*Endpoint) string {
+	var ids, places []string
+	for _, e := range meant {
+		ids = append(ids, e.Ref.ID)
+		if e.Workload == nil {
+			continue
+		}
+		if file, line := e.Workload.Origin.Locate(""); file != "" {
+			places = append(places, fmt.Sprintf("%s:%d", file, line))
+		}
 	}
-	var names []string
-	for _, e := range exact {
-		names = append(names, e.Ref.ID)
+	slices.Sort(ids)
+	switch ids = slices.Compact(ids); {
+	case len(ids) > 1:
+		return fmt.Sprintf("it may be %s; name one of them", list(ids))
+	case len(places) < len(meant):
+		return fmt.Sprintf("%s is in what was read %d times; leave one of the sources out", ids[0], len(meant))
 	}
-	return found{}, fmt.Errorf("finding %q: it may be %s; name one of them", ref, list(names))
+	return fmt.Sprintf("%s is declared more than once, in %s; leave one of them out", ids[0], list(places))
 }
 
 func (n *Network) among(ref string, is func(*Endpoint) bool) (found, error) {
@@ -122,28 +156,64 @@ func (n *Network) service(ref, name string) (found, error) {
 		if s.Object.Namespace+"/"+s.Object.Name != name {
 			continue
 		}
-		if len(s.Object.Spec.Selector) == 0 {
+		spec := &s.Object.Spec
+		switch {
+		case spec.Type == corev1.ServiceTypeExternalName:
+			return found{}, fmt.Errorf("finding %q: the Service names another host, %s, and has no pods, whatever its selector says", ref, spec.ExternalName)
+		case len(spec.Selector) == 0:
 			return found{}, fmt.Errorf("finding %q: the Service selects no pods", ref)
 		}
 		f, err := n.among(ref, func(e *Endpoint) bool {
-			return e.Workload != nil && e.Namespace == s.Object.Namespace && mayLeadTo(s.Object.Spec.Selector, e.Workload, e.Workload.Template.Labels)
+			return e.Workload != nil && e.Namespace == s.Object.Namespace && mayLeadTo(spec.Selector, e.Workload, e.Workload.Template.Labels)
 		})
-		f.port = func(protocol Protocol, port uint16) []Named {
-			for _, p := range s.Object.Spec.Ports {
-				if known, ok := protocolOf(p.Protocol); !ok || known != protocol || p.Port != int32(port) && p.NodePort != int32(port) {
-					continue
-				}
-				var out []Named
-				for _, e := range f.endpoints {
-					out = append(out, targetPorts(p, e.Workload)...)
-				}
-				return sortedPorts(out)
+		f.port = func(protocol Protocol, port uint16) ([]Named, error) {
+			ports, err := servicePort(spec, f.endpoints, Named{protocol, port})
+			if err != nil {
+				return nil, fmt.Errorf("finding %s %d of %q: %w", protocol, port, ref, err)
 			}
-			return nil
+			return ports, nil
 		}
 		return f, err
 	}
 	return found{}, fmt.Errorf("finding %q: no such Service in the estate", ref)
+}
+
+// servicePort returns where a port of a Service, or the port of the nodes that it
+// opens, leads at its pods. That nothing comes by a port which is not there would
+// be true whatever any policy says, so it is an error.
+func servicePort(spec *corev1.ServiceSpec, pods []*Endpoint, asked Named) ([]Named, error) {
+	var there []string
+	var out []Named
+	has := false
+	for i := range spec.Ports {
+		p := &spec.Ports[i]
+		protocol, ok := protocolOf(p.Protocol)
+		if !ok {
+			continue
+		}
+		there = append(there, fmt.Sprintf("%s %d", protocol, p.Port))
+		first, last, opens := trace.NodePort(spec, p)
+		chosen := opens && first == last
+		if chosen {
+			there = append(there, fmt.Sprintf("%s %d of the nodes", protocol, first))
+		}
+		if protocol != asked.Protocol || p.Port != int32(asked.Port) && !(chosen && first == int32(asked.Port)) {
+			continue
+		}
+		has = true
+		for _, e := range pods {
+			out = append(out, targetPorts(*p, e.Workload)...)
+		}
+	}
+	switch {
+	case len(there) == 0:
+		return nil, errors.New("the Service has no such port; it has none")
+	case !has:
+		return nil, fmt.Errorf("the Service has no such port; it has %s", list(there))
+	case len(out) == 0:
+		return nil, errors.New("the Service has that port, and none of its pods has the port that it leads to")
+	}
+	return sortedPorts(out), nil
 }
 
 // addressEndpoint makes an endpoint of addresses that somebody asks about.

@@ -39,7 +39,8 @@ func (r *Reply) Verdict() Verdict {
 }
 
 // Reply answers a question, one reply for each pair of endpoints. An endpoint is
-// not asked about itself where the question means many.
+// not asked about itself where the question means many. A port that a Service
+// does not have is an error.
 func (n *Network) Reply(q Question) ([]*Reply, error) {
 	from, to := found{endpoints: n.endpoints}, found{endpoints: n.endpoints}
 	var err error
@@ -53,9 +54,11 @@ func (n *Network) Reply(q Question) ([]*Reply, error) {
 			return nil, err
 		}
 	}
-	ports := []Named{{q.Protocol, q.Port}}
-	if q.Port != 0 && to.port != nil {
-		ports = to.port(q.Protocol, q.Port)
+	var ports []Named
+	if q.Port != 0 {
+		if ports, err = to.at(q.Protocol, q.Port); err != nil {
+			return nil, err
+		}
 	}
 	var out []*Reply
 	for _, f := range from.endpoints {

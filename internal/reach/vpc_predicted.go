@@ -265,7 +265,7 @@ func (n *Network) explainTarget(p *prediction, v Verdict, from, to uint32, w *es
 	case Allowed:
 		l.Why, l.Rules[0].Says = name+" sends to "+what, "leads to "+what
 	case Unknown:
-		l.Why, l.Rules[0].Says = "whether "+name+" sends to the ports of nodes or to the pods themselves is not known: say which with the annotation target-type", "may lead to "+what
+		l.Why, l.Rules[0].Says = "whether "+name+" sends to the ports of nodes or to the pods themselves is not known: say which with "+targetTypeOf(p.balancer), "may lead to "+what
 	default:
 		l.Why, l.Rules[0].Says = name+" sends to its targets alone, and "+what+" is none", "does not lead there"
 		l.change = "make " + who + " a backend of " + declared(p.balancer)
@@ -279,6 +279,17 @@ func (n *Network) explainTarget(p *prediction, v Verdict, from, to uint32, w *es
 		notes = append(notes, "the controller of "+name+" opens the security groups of its targets to it")
 	}
 	return layers, notes
+}
+
+// targetTypeOf names what tells a controller where its load balancer sends.
+func targetTypeOf(lb *trace.LoadBalancer) string {
+	switch lb.Place().Subject.Kind {
+	case estate.Services.Kind:
+		return "the annotation service.beta.kubernetes.io/aws-load-balancer-nlb-target-type"
+	case estate.Ingresses.Kind:
+		return "the annotation alb.ingress.kubernetes.io/target-type"
+	}
+	return "targetType of a TargetGroupConfiguration"
 }
 
 // podPorts returns at which ports a load balancer meets the pods of w.

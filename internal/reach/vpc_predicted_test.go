@@ -79,7 +79,8 @@ func TestPredictedLoadBalancers(t *testing.T) {
 		{"other controllers answer by their pods", planned("type: ClusterIP", "", ingressOf("nginx", "")), []string{"shop-web > shop/web 8080 missing"}, ""},
 		{"a Service of a controller", planned("type: LoadBalancer", nlbType+"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip", closedShop), []string{"shop-web > shop/web 8080 denied"}, "isolates"},
 		{"a Service of a controller, by nodes", planned("type: LoadBalancer", nlbType+"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: instance", closedShop), []string{"shop-web > shop/web 8080 allowed"}, ""},
-		{"a Service of a controller that does not say", planned("type: LoadBalancer", nlbType, closedShop), []string{"shop-web > shop/web 8080 unknown"}, "target-type"},
+		{"a Service of a controller that does not say", planned("type: LoadBalancer", nlbType, closedShop), []string{"shop-web > shop/web 8080 unknown"}, "the annotation service.beta.kubernetes.io/aws-load-balancer-nlb-target-type"},
+		{"an Ingress of Auto Mode that does not say", planned("type: NodePort", "", ingressOf("auto", ""), "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: auto}\nspec: {controller: eks.amazonaws.com/alb}"), []string{"shop-web > shop/web 8080 unknown"}, "the annotation alb.ingress.kubernetes.io/target-type"},
 		{"a Service of Kubernetes' own provider", planned("type: LoadBalancer, loadBalancerSourceRanges: [203.0.113.0/24]", "", closedShop), []string{
 			"shop-web > shop/web 8080 allowed", "203.0.113.7 > shop-web 80 allowed", "198.51.100.1 > shop-web 80 denied",
 		}, ""},

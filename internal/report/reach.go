@@ -29,6 +29,7 @@ type Reach struct {
 	Question *reach.Question // what was asked
 	Replies  []*reach.Reply  // to the question
 	Outcomes []reach.Outcome // of expectations
+	Expected string          // the file that holds these
 	Changes  []reach.Change  // between two estates; not nil where two were compared
 
 	Suggestion *reach.Suggestion // nil unless it was asked for

@@ -11,7 +11,7 @@ import (
 
 // WriteCSV writes the matrix or the changes as comma-separated values, one
 // connection a line. A value that a spreadsheet would take for a formula begins
-// with an apostrophe.
+// with an apostrophe, and what a terminal would obey is escaped.
 func (r *Reach) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	switch {
@@ -19,29 +19,29 @@ func (r *Reach) WriteCSV(w io.Writer) error {
 		out.Write([]string{"from", "to", "opened", "closed"})
 		for i := range r.Changes {
 			c := &r.Changes[i]
-			out.Write([]string{inert(c.From), inert(c.To), c.Opened.String(), c.Closed.String()})
+			out.Write([]string{cell(c.From), cell(c.To), c.Opened.String(), c.Closed.String()})
 		}
 	case r.Question != nil:
 		out.Write([]string{"from", "to", "verdict", "allowed", "possible"})
 		for _, p := range r.Replies {
-			out.Write([]string{inert(p.From.Name), inert(p.To.Name), p.Verdict().String(), p.Allowed.String(), p.Possible.String()})
+			out.Write([]string{cell(p.From.Name), cell(p.To.Name), p.Verdict().String(), p.Allowed.String(), p.Possible.String()})
 		}
 	default:
 		out.Write([]string{"from", "to", "verdict", "allowed", "possible"})
 		for i := range r.Matrix.Cells {
 			c := &r.Matrix.Cells[i]
-			out.Write([]string{inert(c.From.Name), inert(c.To.Name), c.Verdict().String(), c.Allowed.String(), c.Possible.String()})
+			out.Write([]string{cell(c.From.Name), cell(c.To.Name), c.Verdict().String(), c.Allowed.String(), c.Possible.String()})
 		}
 	}
 	out.Flush()
 	return out.Error()
 }
 
-func inert(s string) string {
+func cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
+		s = "'" + s
 	}
-	return s
+	return clean(s)
 }
 
 // WriteDOT writes the matrix as a graph in the language of Graphviz.
@@ -77,5 +77,5 @@ func (r *Reach) WriteDOT(w io.Writer) error {
 // dotID quotes a name. In a quoted string of the language only the quote and a
 // backslash before it mean something.
 func dotID(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ").Replace(s) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(s)) + `"`
 }

@@ -44,7 +44,7 @@ func (r *Reach) WriteHTML(w io.Writer) error {
 	case trace.No:
 		class, words = "no", "Network policies are not enforced"
 	}
-	m.write(`<p class="enforced %s">%s%s</p></header><main>`, class, words, colon(r.By))
+	m.write(`<p class="enforced %s">%s%s</p></header><main>`, class, words, colon(clean(r.By)))
 	rows, cols := (&reachText{reach: r}).axes(r.Matrix)
 	if len(rows) <= maxPageGrid && len(cols) <= maxPageGrid {
 		r.writeGrid(m, rows, cols)
@@ -81,11 +81,11 @@ func cellClass(c *reach.Cell) (class, sign string) {
 func (r *Reach) writeGrid(m markupWriter, rows, cols []*reach.Group) {
 	m.put(`<section aria-label="Matrix"><div class="scroll"><table class="grid"><thead><tr><td class="corner">from ↓ to →</td>`)
 	for _, g := range cols {
-		m.write(`<th scope="col"><span>%s</span></th>`, g.Name)
+		m.write(`<th scope="col"><span>%s</span></th>`, clean(g.Name))
 	}
 	m.put(`</tr></thead><tbody>`)
 	for _, from := range rows {
-		m.write(`<tr><th scope="row">%s</th>`, from.Name)
+		m.write(`<tr><th scope="row">%s</th>`, clean(from.Name))
 		for _, to := range cols {
 			c := r.Matrix.Cell(from, to)
 			class, sign := cellClass(c)
@@ -96,7 +96,7 @@ func (r *Reach) writeGrid(m markupWriter, rows, cols []*reach.Group) {
 			if from == to {
 				class += " self"
 			}
-			m.write(`<td class="%s" title="%s → %s: %s">%s</td>`, class, from.Name, to.Name, words, sign)
+			m.write(`<td class="%s" title="%s → %s: %s">%s</td>`, class, clean(from.Name), clean(to.Name), words, sign)
 		}
 		m.put(`</tr>`)
 	}
@@ -122,11 +122,11 @@ func (r *Reach) writeEdges(m markupWriter) {
 	m.put(`<table class="edges"><thead><tr><th>from</th><th>to</th><th>ports</th></tr></thead><tbody>`)
 	for _, c := range list[:min(len(list), maxPageEdges)] {
 		class, _ := cellClass(c)
-		m.write(`<tr class="%s"><td>%s</td><td>%s</td><td>%s</td></tr>`, class, c.From.Name, c.To.Name, ports(c))
+		m.write(`<tr class="%s"><td>%s</td><td>%s</td><td>%s</td></tr>`, class, clean(c.From.Name), clean(c.To.Name), ports(c))
 	}
 	m.put(`</tbody></table>`)
 	if more := len(list) - maxPageEdges; more > 0 {
 		m.write(`<p>and %s more: -o csv holds them all</p>`, more)
 	}
-	m.write(`<p class="next">Why: <code>%s</code></p></section>`, "eksafe reach --from A --to B "+strings.Join(r.Args, " "))
+	m.write(`<p class="next">Why: <code>%s</code></p></section>`, "eksafe reach --from A --to B "+clean(strings.Join(r.Args, " ")))
 }

@@ -260,10 +260,6 @@ func (t *reachText) overview() {
 }
 
 func (t *reachText) reply(r *reach.Reply) {
-	if len(r.Answers) == 0 {
-		t.line(span{t.safe(r.From.Name) + t.glyph(" → ", " -> ") + t.safe(r.To.Name) + ": the Service has no such port", regular})
-		return
-	}
 	for _, a := range r.Answers {
 		sign, word := t.verdict(a.Verdict)
 		head := t.safe(r.From.Name) + t.glyph(" → ", " -> ") + t.safe(r.To.Name) + fmt.Sprintf("  %s %d", a.Protocol, a.Port)
@@ -323,9 +319,9 @@ func (t *reachText) layer(l *reach.Layer) {
 }
 
 func (t *reachText) outcomes() {
-	broken := 0
-	for i := range t.reach.Outcomes {
-		o := &t.reach.Outcomes[i]
+	r, broken := t.reach, 0
+	for i := range r.Outcomes {
+		o := &r.Outcomes[i]
 		sign := span{t.glyph("✓", "+"), green}
 		if !o.Holds {
 			sign = span{t.glyph("✗", "x"), red}
@@ -334,7 +330,7 @@ func (t *reachText) outcomes() {
 		if o.Holds && t.opt.Quiet {
 			continue
 		}
-		t.row([]span{sign, {" ", regular}}, []span{{"  ", regular}}, t.safe(o.Expectation.String()), regular, []span{{fmt.Sprintf("line %d", o.Expectation.Line), dim}})
+		t.row([]span{sign, {" ", regular}}, []span{{"  ", regular}}, t.safe(o.Expectation.String()), regular, []span{{fmt.Sprintf("%s:%d", t.safe(r.Expected), o.Expectation.Line), dim}})
 		switch {
 		case o.Err != nil:
 			t.row([]span{{"    ", regular}}, []span{{"    ", regular}}, t.safe(o.Err.Error()), red, nil)

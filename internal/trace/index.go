@@ -208,4 +208,13 @@ func placeOf[T any](c estate.Collection[T], item T, field string) Place {
 	return Place{Subject: c.Ref(item), Origin: c.Origin(item), Field: field}
 }
 
+// nameIn returns the name that an annotation gives, "" where it cannot be one:
+// objects of which the values were not kept do not belong together.
+func nameIn(value string) string {
+	if value == estate.InvalidAnnotation {
+		return ""
+	}
+	return value
+}
+
 func annotation(key string) string { return "metadata.annotations[" + key + "]" }

@@ -111,8 +111,8 @@ func (g *Graph) ingresses() {
 		group := ""
 		if p := m.spec().Group; p != nil {
 			group = p.Name
-		} else if v, ok := m.annotation("group.name"); ok && v != "" {
-			group = v
+		} else if v, ok := m.annotation("group.name"); ok {
+			group = nameIn(v)
 		}
 		if group != "" {
 			key = "group/" + group
@@ -146,9 +146,8 @@ func (g *Graph) predictALB(key string, members []member) *LoadBalancer {
 		lb.Auto = lb.Auto || m.auto
 		lb.DeclaredBy = append(lb.DeclaredBy, placeOf(estate.Ingresses, m.ing, "spec"))
 		p := m.spec()
-		if v, at, ok := m.setting(p.LoadBalancerName, "loadBalancerName", "load-balancer-name"); ok && v != "" {
-			displayName = v
-			_ = at
+		if v, _, ok := m.setting(p.LoadBalancerName, "loadBalancerName", "load-balancer-name"); ok {
+			displayName = cmp.Or(nameIn(v), displayName)
 		}
 		if v, at, ok := m.setting(p.Scheme, "scheme", "scheme"); ok {
 			lb.Scheme, lb.SchemeAt = estate.Known(v), at

@@ -17,12 +17,13 @@ const (
 // NodePort returns the port of every node that a port of a Service opens: one, or
 // any of those from first to last if the API server has not chosen yet. A load
 // balancer that is told to allocate none opens those that are named by number all
-// the same.
+// the same. A Service without an address of its own has none: the API server
+// rejects one that asks for them.
 func NodePort(s *corev1.ServiceSpec, p *corev1.ServicePort) (first, last int32, opens bool) {
 	allocates := s.Type == corev1.ServiceTypeNodePort ||
 		s.Type == corev1.ServiceTypeLoadBalancer && (s.AllocateLoadBalancerNodePorts == nil || *s.AllocateLoadBalancerNodePorts)
 	switch {
-	case s.Type != corev1.ServiceTypeNodePort && s.Type != corev1.ServiceTypeLoadBalancer, p.NodePort < 0 || p.NodePort > 65535:
+	case s.Type != corev1.ServiceTypeNodePort && s.Type != corev1.ServiceTypeLoadBalancer, s.ClusterIP == corev1.ClusterIPNone, p.NodePort < 0 || p.NodePort > 65535:
 		return 0, 0, false
 	case p.NodePort > 0:
 		return p.NodePort, p.NodePort, true

@@ -18,7 +18,7 @@ const svcLB = "service.beta.kubernetes.io/aws-load-balancer-"
 // an NLB when asked for.
 func (g *Graph) serviceLoadBalancers() {
 	for _, s := range estate.Services.In(g.Estate) {
-		if s.Object.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		if s.Object.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Object.Spec.ClusterIP != corev1.ClusterIPNone { // the API server rejects it
 			g.addLoadBalancer(g.predictServiceLB(s))
 		}
 	}
@@ -67,7 +67,7 @@ func (g *Graph) predictServiceLB(s *service) *LoadBalancer {
 	}
 	lb.WebACL, lb.WebACLAt = estate.Known(""), lb.DeclaredBy[0]
 	lb.Ref = estate.Ref{
-		Kind: "LoadBalancer", Name: cmp.Or(ann("name"), s.Object.Namespace+"-"+s.Object.Name),
+		Kind: "LoadBalancer", Name: cmp.Or(nameIn(ann("name")), s.Object.Namespace+"-"+s.Object.Name),
 		ID: "predicted:service/" + s.Object.Namespace + "/" + s.Object.Name,
 	}
 	certs := commaList(ann("ssl-cert"))

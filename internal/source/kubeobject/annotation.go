@@ -12,11 +12,11 @@ import (
 	"unicode"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/eksafe/eksafe/internal/estate"
 )
 
-// invalid stands in place of a judged annotation whose value has not the
-// expected shape: the annotation is set and cannot be used.
-const invalid = "invalid"
+const invalid = estate.InvalidAnnotation
 
 // maxAnnotation bounds the value that is looked at.
 const maxAnnotation = 16 << 10
