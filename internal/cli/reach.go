@@ -26,9 +26,15 @@ type reachConfig struct {
 	from, to, port string
 	expect         string
 	group          string
+	chosen         bool // the group was named
 	output, out    string
 	quiet, noColor bool
 }
+
+// maxCells is how many connections the matrix by application may show before it
+// is folded by namespace. As many take some 60 MB; where nothing isolates, ten
+// thousand applications have a hundred million.
+const maxCells = 300_000
 
 var (
 	reachOutputs = []string{"text", "json", "csv", "html", "dot"}
@@ -62,6 +68,7 @@ Exit code: 0 answered, whatever the answer; 1 an expectation does not hold;
 			if err := c.check(cmd, args); err != nil {
 				return err
 			}
+			c.chosen = cmd.Flags().Changed("group")
 			return a.runReach(cmd.Context(), &c)
 		},
 	}
@@ -71,7 +78,7 @@ Exit code: 0 answered, whatever the answer; 1 an expectation does not hold;
 	f.StringVar(&c.to, "to", "", "who is reached: a `reference`")
 	f.StringVar(&c.port, "port", "", "at this `port`, 5432 or 53/UDP; else at every one")
 	f.StringVar(&c.expect, "expect", "", "hold the estate to this `file` of expectations")
-	f.StringVar(&c.group, "group", "application", "fold the matrix by: "+strings.Join(reachGroups, ", "))
+	f.StringVar(&c.group, "group", "application", "fold the matrix by: "+strings.Join(reachGroups, ", ")+"; unless it is named, by namespace where that would be too large")
 	completeFixed(cmd, "group", reachGroups...)
 	c.addOutput(cmd, reachOutputs)
 	cmd.AddCommand(a.reachDiff(), a.reachSuggest())
@@ -153,6 +160,9 @@ func (a *app) runReach(ctx context.Context, c *reachConfig) error {
 	if err := a.deliver(c.out, reportMode, func(w io.Writer) error { return a.writeReach(w, done.report, c) }); err != nil {
 		return err
 	}
+	if done.report.Folded != "" && (c.output == "csv" || c.output == "dot") {
+		fmt.Fprintln(a.Stderr, "eksafe:", done.report.Folded)
+	}
 	a.mentionProblems(e)
 	if slices.ContainsFunc(done.report.Outcomes, func(o reach.Outcome) bool { return !o.Holds }) {
 		return errFindings
@@ -180,9 +190,26 @@ func (a *app) computeReach(e *estate.Estate, c *reachConfig, expectations []reac
 			return nil, err
 		}
 	default:
-		r.Matrix = n.Matrix(grouping(g, c.group))
+		drawMatrix(r, g, c, maxCells)
 	}
 	return r, nil
+}
+
+// drawMatrix groups the matrix as it was asked to, or by application, if that
+// has no more than so many cells, and by namespace otherwise.
+func drawMatrix(r *report.Reach, g *trace.Graph, c *reachConfig, cells int) {
+	n := reach.Of(g)
+	r.GroupedBy = c.group
+	if c.chosen {
+		r.Matrix = n.Matrix(grouping(g, c.group))
+		return
+	}
+	var ok bool
+	if r.Matrix, ok = n.MatrixWithin(grouping(g, c.group), cells); !ok {
+		r.GroupedBy = "namespace"
+		r.Folded = fmt.Sprintf("grouped by namespace: by %s there are more than %d connections; --group %s shows them all", c.group, cells, c.group)
+		r.Matrix = n.Matrix(grouping(g, r.GroupedBy))
+	}
 }
 
 // grouping folds endpoints as people think of them: an application is one, and

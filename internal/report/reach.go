@@ -25,7 +25,10 @@ type Reach struct {
 	Partly   bool
 	By       string
 
-	Matrix   *reach.Matrix   // who reaches whom
+	Matrix    *reach.Matrix // who reaches whom
+	GroupedBy string        // what one group of it is: application
+	Folded    string        // why it is not what it usually is, empty where it is
+
 	Question *reach.Question // what was asked
 	Replies  []*reach.Reply  // to the question
 	Outcomes []reach.Outcome // of expectations

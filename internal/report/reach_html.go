@@ -45,6 +45,9 @@ func (r *Reach) WriteHTML(w io.Writer) error {
 		class, words = "no", "Network policies are not enforced"
 	}
 	m.write(`<p class="enforced %s">%s%s</p></header><main>`, class, words, colon(clean(r.By)))
+	if r.Folded != "" {
+		m.write(`<p>%s</p>`, r.Folded)
+	}
 	rows, cols := (&reachText{reach: r}).axes(r.Matrix)
 	if len(rows) <= maxPageGrid && len(cols) <= maxPageGrid {
 		r.writeGrid(m, rows, cols)

@@ -23,7 +23,8 @@ type reachDocument struct {
 	Sources     []sourceInfo     `json:"sources"`              // what was read; of a comparison that of AFTER
 	Enforcement *enforcementInfo `json:"enforcement,omitzero"` // whether network policies work; absent from a comparison
 
-	Groups stream[groupInfo] `json:"groups,omitzero"` // the rows and columns of the matrix
+	Grouping *groupingInfo     `json:"grouping,omitzero"` // how the matrix is folded
+	Groups   stream[groupInfo] `json:"groups,omitzero"`   // the rows and columns of the matrix
 	// Cells are those of the matrix through which something gets, or may. One
 	// that is missing is denied.
 	Cells        stream[cellInfo]        `json:"cells,omitzero"`
@@ -38,6 +39,12 @@ type enforcementInfo struct {
 	Enforced trace.Ternary `json:"enforced"`         // on every node; where it is not known, policies are taken to be enforced
 	Partly   bool          `json:"partly,omitempty"` // on some nodes, where it is not on every one
 	By       string        `json:"by"`               // what makes them work, or why nothing does; empty where nothing is known
+}
+
+// A groupingInfo is what the matrix shows as one.
+type groupingInfo struct {
+	By  string `json:"by"`            // application, workload or namespace
+	Why string `json:"why,omitempty"` // why it is by namespace though nobody asked for that: by application the matrix would be too large
 }
 
 // A groupInfo is ends that the matrix shows as one.
@@ -196,6 +203,7 @@ func (r *Reach) document() reachDocument {
 		doc.Enforcement = &enforcementInfo{r.Enforced, r.Partly, r.By}
 	}
 	if m := r.Matrix; m != nil {
+		doc.Grouping = &groupingInfo{r.GroupedBy, r.Folded}
 		doc.Groups, doc.Cells = streamed(full(m.Groups), groupOf), streamed(full(m.Cells), cellOf)
 	}
 	if r.Question != nil {

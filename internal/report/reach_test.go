@@ -22,7 +22,7 @@ func TestReachOfHostileNames(t *testing.T) {
 	all := reach.PortsOf(reach.TCP, 80, 80)
 	r := &report.Reach{
 		Estate: &estate.Estate{}, By: name, Args: []string{name},
-		Matrix: &reach.Matrix{Groups: []*reach.Group{g, formula}, Cells: []reach.Cell{{From: g, To: formula, Source: end, Destination: end, Allowed: all, Possible: all}}},
+		Matrix: &reach.Matrix{Groups: []*reach.Group{g, formula}, Cells: []reach.Cell{{From: g, To: formula, Source: end, Destination: end, Allowed: &all, Possible: &all}}},
 	}
 	asked, changed := *r, *r
 	asked.Question, asked.Replies = &reach.Question{To: name}, []*reach.Reply{{From: end, To: end, Allowed: all, Possible: all}}

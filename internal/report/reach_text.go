@@ -95,11 +95,19 @@ func (t *reachText) matrix() {
 		t.line(span{"nothing runs in this estate", regular})
 		return
 	}
+	if t.reach.Folded != "" {
+		t.row(nil, nil, t.safe(t.reach.Folded), yellow, nil)
+		t.blank()
+	}
 	rows, columnsOf := t.axes(m)
 	if len(rows) <= maxGrid && len(columnsOf) <= maxGrid {
 		t.grid(m, rows, columnsOf)
 	} else {
-		t.row(nil, nil, fmt.Sprintf("%s; the grid is drawn up to %d: --group namespace folds them, -o html and -o csv draw them all", plural(len(m.Groups), "group"), maxGrid), dim, nil)
+		how := "--group namespace folds them, -o html and -o csv draw them all"
+		if t.reach.GroupedBy == "namespace" {
+			how = "-o html and -o csv draw them all"
+		}
+		t.row(nil, nil, fmt.Sprintf("%s; the grid is drawn up to %d: %s", plural(len(m.Groups), "group"), maxGrid, how), dim, nil)
 		t.blank()
 	}
 	t.edges(m)
