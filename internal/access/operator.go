@@ -64,6 +64,7 @@ type operators struct {
 	leaves  map[shapeAt]int32  // operators by the rule that shows them
 	sets    map[int32]setOf    // what the nodes of spots and leaves are
 	claims  map[int32][]claim  // by account
+	hidden  map[int32][]scope  // accounts that may act on whatever there is, and where
 	writes  map[int32][]custom // by shape, the spots that it steers
 	writers map[shapeAt]int32
 	roles   map[roleAt]int32
@@ -123,7 +124,7 @@ func (g *Graph) readOperators() {
 	o := &g.operators
 	*o = operators{
 		spots: map[spot]int32{}, known: map[custom]bool{}, places: map[scope]bool{}, leaves: map[shapeAt]int32{},
-		sets: map[int32]setOf{}, claims: map[int32][]claim{}, writes: map[int32][]custom{}, writers: map[shapeAt]int32{}, roles: map[roleAt]int32{}, budget: maxSteered, acted: maxActed,
+		sets: map[int32]setOf{}, claims: map[int32][]claim{}, hidden: map[int32][]scope{}, writes: map[int32][]custom{}, writers: map[shapeAt]int32{}, roles: map[roleAt]int32{}, budget: maxSteered, acted: maxActed,
 	}
 	acts := map[int32][]custom{}
 	for _, p := range g.places {
@@ -156,6 +157,9 @@ func (g *Graph) recognise(account, holder int32, acts map[int32][]custom) {
 				acts[entry.shape] = on
 			}
 			if len(on) == 0 {
+				if actsOnAny(&g.book.shapes[entry.shape].rule) {
+					o.hidden[account] = append(o.hidden[account], h.at)
+				}
 				continue
 			}
 			leaf := g.leaf(shapeAt{entry.shape, h.at}, on)

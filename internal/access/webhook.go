@@ -29,7 +29,11 @@ func (h *hook) shows(q Query) bool {
 	}
 	switch {
 	case h.asked != nil:
-		return asks(h.asked, q.Group, q.Resource)
+		before := showing
+		if q.Verb != "get" {
+			before = changing
+		}
+		return asks(h.asked, before, q.Group, q.Resource)
 	case h.group != "":
 		return q.Group == h.group && q.Resource == h.resource
 	case h.custom:

@@ -58,20 +58,29 @@ func everyObject(s *metav1.LabelSelector) bool {
 	return s == nil || len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0
 }
 
-// asks reports whether a webhook with such rules is asked before objects of a
-// resource are written.
-func asks(rules []admissionv1.RuleWithOperations, group, resource string) bool {
+// What a webhook is asked about has the object: what is deleted, too, as the
+// one that stands (oldObject), and of that there is nothing left to change. A
+// CONNECT has the options of the connection alone. Looked up on 2026-11-26 in
+// the documentation of admission.k8s.io/v1.
+var (
+	showing  = []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete}
+	changing = []admissionv1.OperationType{admissionv1.Create, admissionv1.Update}
+	making   = []admissionv1.OperationType{admissionv1.Create}
+	updating = []admissionv1.OperationType{admissionv1.Update}
+)
+
+// asks reports whether a webhook with such rules is asked about one of the
+// operations on objects of a resource.
+func asks(rules []admissionv1.RuleWithOperations, before []admissionv1.OperationType, group, resource string) bool {
 	return slices.ContainsFunc(rules, func(r admissionv1.RuleWithOperations) bool {
-		return beforeWrites(&r) && (slices.Contains(r.APIGroups, group) || slices.Contains(r.APIGroups, "*")) &&
+		return about(&r, before) && (slices.Contains(r.APIGroups, group) || slices.Contains(r.APIGroups, "*")) &&
 			(slices.Contains(r.Resources, resource) || slices.Contains(r.Resources, "*") || slices.Contains(r.Resources, "*/*"))
 	})
 }
 
-// beforeWrites reports whether the rule is about objects that are made or
-// changed.
-func beforeWrites(r *admissionv1.RuleWithOperations) bool {
+func about(r *admissionv1.RuleWithOperations, before []admissionv1.OperationType) bool {
 	return slices.ContainsFunc(r.Operations, func(o admissionv1.OperationType) bool {
-		return o == admissionv1.Create || o == admissionv1.Update || o == admissionv1.OperationAll
+		return o == admissionv1.OperationAll || slices.Contains(before, o)
 	})
 }
 
@@ -81,7 +90,11 @@ const maxHooked = 100_000
 var (
 	answerPods = &way{name: "mutate", as: "changes, as the webhook, pods that others make, so that they run as %s",
 		in: "changes, as the webhook, pods that others make, and has with them %s"}
-	answerSomePods = &way{name: "mutate", as: answerPods.as, in: answerPods.in, unclear: "about which pods it is asked, labels and conditions decide"}
+	answerSomePods  = &way{name: "mutate", as: answerPods.as, in: answerPods.in, unclear: "about which pods it is asked, labels and conditions decide"}
+	answerTemplates = &way{name: "mutate", as: "changes, as the webhook, workloads that others change, so that their pods run as %s",
+		in: "changes, as the webhook, workloads that others change, and has with them %s", unclear: "it takes somebody who changes one"}
+	answerUpdates = &way{name: "mutate", as: "changes, as the webhook, the image of a pod that others update, which runs as %s",
+		in: "changes, as the webhook, the image of %s that others update", unclear: "it takes somebody who updates one"}
 	answerBindings = &way{name: "mutate", as: "changes, as the webhook, a binding that somebody with such rights writes, and has those of %s", unclear: rebind.unclear}
 )
 
@@ -130,6 +143,36 @@ func (g *Graph) asked(h *standingHook, places map[scope]*corev1.Namespace) []sco
 	return out
 }
 
+// newPods returns how the webhook decides what new pods are, nil if it does
+// not. An update of a pod leaves its volumes and its service account alone, one
+// of a workload changes its template, which makes new pods.
+func (h *standingHook) newPods() *way {
+	if !h.mutates {
+		return nil
+	}
+	made := asks(h.rules, making, "", "pods")
+	for _, t := range templates {
+		made = made || slices.ContainsFunc(t.resources, func(r string) bool { return asks(h.rules, making, t.group, r) })
+	}
+	switch {
+	case made && h.narrow:
+		return answerSomePods
+	case made:
+		return answerPods
+	}
+	for t := range updated {
+		if asks(h.rules, updating, rightTable[t].group, rightTable[t].resources[0]) {
+			return answerTemplates
+		}
+	}
+	return nil
+}
+
+// runs reports whether a pod runs in the scope, or may.
+func (g *Graph) runs(s scope) bool {
+	return s == wholeCluster || len(g.places[s].running) > 0 || !g.workloadsRead()
+}
+
 // standing makes the node of a webhook that stands, and its edges.
 func (g *Graph) standing(h *standingHook, asked []scope) {
 	id := Identity{Kind: Webhook, Name: h.name}
@@ -138,7 +181,7 @@ func (g *Graph) standing(h *standingHook, asked []scope) {
 	}
 	n, at := g.vertexOf(id), g.scopes[h.service.Namespace]
 	pods := []int32{g.newPod(at)}
-	if len(g.places[at].running) > 0 || !g.workloadsRead() {
+	if g.runs(at) {
 		pods = append(pods, g.runningPod(at))
 	}
 	for _, from := range pods {
@@ -148,24 +191,18 @@ func (g *Graph) standing(h *standingHook, asked []scope) {
 			Grants: []Grant{h.grant}, Certain: Unclear,
 		}})
 	}
-	says := "the API server shows the webhook what is written"
+	says := "the API server shows the webhook the objects that it is asked about"
 	shown := &hook{asked: h.rules, changes: h.mutates}
-	makes := asks(h.rules, "", "pods")
-	for _, t := range templates {
-		for _, r := range t.resources {
-			makes = makes || asks(h.rules, t.group, r)
-		}
-	}
+	newPods, updates := h.newPods(), h.mutates && asks(h.rules, updating, "", "pods")
 	for _, s := range asked {
 		g.nodes[n].inside = append(g.nodes[n].inside, inside{at: s, by: shown, says: says})
-		if h.mutates && makes {
-			how := answerPods
-			if h.narrow {
-				how = answerSomePods
-			}
-			g.edges = append(g.edges, edge{from: n, to: g.newPod(s), how: how, certain: !h.narrow})
+		switch {
+		case newPods != nil:
+			g.edges = append(g.edges, edge{from: n, to: g.newPod(s), how: newPods, certain: newPods.unclear == ""})
+		case updates && g.runs(s):
+			g.edges = append(g.edges, edge{from: n, to: g.runningPod(s), how: answerUpdates})
 		}
-		if h.mutates && asks(h.rules, rbacv1.GroupName, "rolebindings") {
+		if h.mutates && asks(h.rules, changing, rbacv1.GroupName, "rolebindings") {
 			to, _ := toPowerIn(g, s)
 			g.edges = append(g.edges, edge{from: n, to: to, how: answerBindings})
 		}
@@ -174,12 +211,12 @@ func (g *Graph) standing(h *standingHook, asked []scope) {
 		return
 	}
 	// Namespaces say nothing of what stands in none.
-	if asks(h.rules, rbacv1.GroupName, "clusterrolebindings") {
+	if asks(h.rules, changing, rbacv1.GroupName, "clusterrolebindings") {
 		g.edges = append(g.edges, edge{from: n, to: g.admin, how: answerBindings})
 	}
 	for i := range h.rules {
 		r := &h.rules[i]
-		if !beforeWrites(r) {
+		if !about(r, changing) {
 			continue
 		}
 		on := rbacv1.PolicyRule{Verbs: []string{"update"}, APIGroups: r.APIGroups}

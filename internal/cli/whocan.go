@@ -225,7 +225,7 @@ func (a *app) runWhoCan(ctx context.Context, c *whoCanConfig) error {
 
 // answer asks the graph.
 func (c *whoCanConfig) answer(g *access.Graph, aws bool) *report.WhoCan {
-	out := &report.WhoCan{Args: c.arguments(), Unread: g.Unread()}
+	out := &report.WhoCan{Args: c.arguments(), Unread: append(g.Unread(), g.Unfollowed()...)}
 	if !aws {
 		out.Unread = append(out.Unread, "who of AWS gets into the cluster, and what its pods are in AWS: nothing of AWS was read (add --aws, or templates)")
 	}
