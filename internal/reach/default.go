@@ -61,10 +61,10 @@ func (n *Network) computeDefault(f *filter) Default {
 	if doubtful {
 		opened, _ = n.read(strict, open)
 	}
-	deniesAll := func(states []state) bool { return n.everyPeer(f, states, noPorts) }
+	deniesAll := func(states []state) bool { return n.everyPeer(states, noPorts) }
 	switch {
 	case !deniesAll(closed):
-		out := Default{Denied: trace.No, Partly: !n.everyPeer(f, closed, allPorts)}
+		out := Default{Denied: trace.No, Partly: !n.everyPeer(closed, allPorts)}
 		if out.Partly {
 			out.Why = f.policies[0].name + " denies a part of the traffic, and no policy the rest"
 		}
@@ -73,12 +73,12 @@ func (n *Network) computeDefault(f *filter) Default {
 		return Default{Denied: trace.Unclear, Why: "the selector or a rule of " + n.doubtfulPolicy(f) + " cannot be decided"}
 	}
 	out := Default{Denied: trace.Yes}
-	if closed, doubtful = n.read(f, sure); n.everyPeer(f, closed, allPorts) {
+	if closed, doubtful = n.read(f, sure); n.everyPeer(closed, allPorts) {
 		out.Opened = n.opener(f)
 		return out
 	}
 	if doubtful {
-		if opened, _ = n.read(f, open); n.everyPeer(f, opened, allPorts) {
+		if opened, _ = n.read(f, open); n.everyPeer(opened, allPorts) {
 			return Default{Denied: trace.Unclear, Why: "whether " + n.doubtfulPolicy(f) + " allows everything cannot be decided"}
 		}
 	}
@@ -99,7 +99,7 @@ func (n *Network) withoutAllowances(f *filter) *filter {
 // everyPeer reports whether a reading lets through exactly these ports to or
 // from every peer. The node of a pod, which nothing keeps from it, does not
 // count.
-func (n *Network) everyPeer(f *filter, states []state, ports portsID) bool {
+func (n *Network) everyPeer(states []state, ports portsID) bool {
 	var other set
 	for _, s := range states {
 		if s.allowed != ports {

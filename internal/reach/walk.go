@@ -282,7 +282,7 @@ func (n *Network) callers() []caller {
 			continue
 		}
 		k := kind{
-			class: uint32(n.vpc.classOf[from]), pod: from < n.pods, host: n.points[from].host,
+			class: n.vpc.classOf[from], pod: from < n.pods, host: n.points[from].host,
 			guarded: n.guards[Egress].points.has(from), outside: from >= n.atoms,
 		}
 		if k.pod {
