@@ -250,7 +250,7 @@ func (n *Network) explainStraight(a *Answer, from, to uint32) {
 // own on to a pod, "" if none does: who is denied may get to the application all
 // the same.
 func (n *Network) relayed(from, to uint32) string {
-	if from < n.atoms || to >= n.pods {
+	if n.points[from].endpoint.Kind == LoadBalancerEndpoint || to >= n.pods {
 		return ""
 	}
 	w := n.points[to].endpoint.Workload

@@ -27,6 +27,7 @@ type entrance struct {
 	// port of the nodes themselves. How packets to it get to a node from outside
 	// nothing shows; those of pods its own node leads on.
 	external netip.Addr
+	crowd    bool    // external stands for many addresses, which are not told apart
 	outer    portsID // the port of the nodes; if it is not chosen yet those out of which it will be
 	inner    Named
 	leads    portsID // inner
@@ -51,7 +52,7 @@ func (n *Network) addNodes() {
 		return p
 	}
 	everywhere := at(n.vpc.stations)
-	n.entrances = make([][]entrance, first)
+	n.entrances, n.entered = make([][]entrance, first), map[entranceKey]bool{}
 	for _, s := range estate.Services.In(n.graph.Estate) {
 		spec := &s.Object.Spec
 		ns := n.byName[s.Object.Namespace]
@@ -81,7 +82,7 @@ func (n *Network) addNodes() {
 	for to := range n.pods {
 		n.addHostPorts(n.points[to], at)
 	}
-	n.nodes = interval(first, uint32(len(n.points)))
+	n.nodes, n.entered = interval(first, uint32(len(n.points))), nil
 }
 
 // backends returns whether a Service may lead to a pod: by its selector, or
@@ -164,6 +165,10 @@ func (n *Network) addNodePort(p *point, s *estate.Resource[corev1.Service], i in
 	}
 }
 
+// maxExternal bounds the addresses of a Service that are told apart: who writes
+// more must not make as many ways to each of its pods.
+const maxExternal = 64
+
 // addExternal adds the entrances that the external addresses of a Service are.
 func (n *Network) addExternal(p *point, s *estate.Resource[corev1.Service], i int, e entrance) {
 	port := &s.Object.Spec.Ports[i]
@@ -177,13 +182,16 @@ func (n *Network) addExternal(p *point, s *estate.Resource[corev1.Service], i in
 		if err != nil {
 			continue
 		}
-		e.external = address.Unmap()
+		e.external, e.crowd = address.Unmap(), len(s.Object.Spec.ExternalIPs) > maxExternal
 		e.rule = Rule{
 			Place: trace.Place{Subject: estate.Services.Ref(s), Origin: &s.Origin, Field: fmt.Sprintf("spec.externalIPs[%d]", j)},
 			Name:  "Service " + s.Object.Namespace + "/" + s.Object.Name, Says: fmt.Sprintf("has every node answer for %s at %s %d", e.external, protocol, port.Port),
 		}
 		for _, inner := range targetPorts(*port, p.endpoint.Workload) {
 			n.enter(p, inner, e)
+		}
+		if e.crowd {
+			return
 		}
 	}
 }
@@ -263,11 +271,19 @@ func (n *Network) addHostPorts(p *point, at func([]station) uint32) {
 // enter adds an entrance of a pod, if none like it is there.
 func (n *Network) enter(p *point, inner Named, e entrance) {
 	e.inner, e.leads = inner, n.ports.id(PortsOf(inner.Protocol, int(inner.Port), int(inner.Port)))
-	if !slices.ContainsFunc(n.entrances[p.id], func(o entrance) bool {
-		return o.nodes == e.nodes && o.external == e.external && o.outer == e.outer && o.leads == e.leads && o.masked == e.masked
-	}) {
+	key := entranceKey{p.id, e.nodes, e.external, e.outer, e.leads, e.masked}
+	if !n.entered[key] {
+		n.entered[key] = true
 		n.entrances[p.id] = append(n.entrances[p.id], e)
 	}
+}
+
+// An entranceKey is what makes two entrances of a pod one.
+type entranceKey struct {
+	pod, nodes   uint32
+	external     netip.Addr
+	outer, leads portsID
+	masked       bool
 }
 
 // entering returns what reaches a pod by the ports of its nodes.
@@ -334,10 +350,10 @@ func (n *Network) approach(from uint32, e *entrance) (sure, open portsID) {
 	switch {
 	case !e.external.IsValid():
 		return n.straight(from, e.nodes)
-	case from < n.pods:
-		return n.passes(Egress, from, e.at)
 	case n.predicted(from) != nil:
 		return noPorts, noPorts // it sends to its targets alone
+	case from < n.pods && !e.crowd:
+		return n.passes(Egress, from, e.at)
 	}
 	return noPorts, allPorts
 }

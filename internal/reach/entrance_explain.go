@@ -64,6 +64,7 @@ func (n *Network) explainEntrance(a *Answer, e *entrance, from, to uint32) (note
 	case from >= n.pods:
 	case early:
 		one(n.explainPolicies(Egress, from, to, a))
+	case e.crowd:
 	default:
 		one(n.explainPolicies(Egress, from, e.at, &outer))
 	}
@@ -117,6 +118,9 @@ func (n *Network) explainPort(a *Answer, e *entrance, from uint32, early bool) L
 	sure, open := n.approach(from, e)
 	switch {
 	case n.predicted(from) != nil && !e.external.IsValid():
+	case e.crowd:
+		l.Verdict = Unknown
+		l.Why += "; it has so many addresses that policies are not asked about each"
 	case e.external.IsValid() && from >= n.pods:
 		l.Verdict = Unknown
 		l.Why += "; whether packets to that address get to a node is not known"

@@ -225,6 +225,24 @@ func TestClosedEntrance(t *testing.T) {
 	}
 }
 
+// Of two closed ways the change is that of the one which needs less.
+func TestChangeOfEntrance(t *testing.T) {
+	for change, want := range map[string]func(*cloud){
+		"add to the ingress rules of security group sg-nodes: TCP 30080 from sg-lb, which opens TCP 30080 of the nodes":                                                              func(c *cloud) { c.nodePort("shop/web", nil) },
+		"add to the ingress rules of security group sg-nodes: TCP 8080 from sg-lb; and add a rule for ingress to spec.ingress of NetworkPolicy shop/closed: ipBlock of lb, TCP 8080": func(c *cloud) { c.nodePort("shop/web", local) },
+	} {
+		c := newCloud()
+		c.balancer("application", "internal", "public", "sg-lb")
+		c.group("sg-lb").SecurityGroupEgress = estate.Known([]estate.SecurityGroupRule{{IpProtocol: "-1", FromPort: -1, ToPort: -1, CidrIp: "0.0.0.0/0"}})
+		c.closes("shop")
+		want(c)
+		n := c.network()
+		if a := n.Ask(endpoint(t, n, "lb"), endpoint(t, n, "shop/web"), TCP, 8080); a.Verdict != Denied || a.Change != change {
+			t.Errorf("%s: the change is %q, want %q", a.Verdict, a.Change, change)
+		}
+	}
+}
+
 // A question about the port of a Service's nodes is one about its pods.
 func TestNodePortOfService(t *testing.T) {
 	c := newCloud()
@@ -309,5 +327,28 @@ func TestHostileNodePorts(t *testing.T) {
 	}
 	if want := []string{"TCP 65535 → 65535"}; !slices.Equal(got, want) {
 		t.Errorf("the entrances are %q, want %q", got, want)
+	}
+}
+
+// Ten thousand external addresses and a thousand ports are not ten million ways.
+func TestManyExternalAddresses(t *testing.T) {
+	c := newCloud()
+	c.pod("blog/page", nil)
+	c.closes("shop")
+	c.nodePort("shop/web", func(s *corev1.ServiceSpec) {
+		s.Type, s.Ports = corev1.ServiceTypeClusterIP, nil
+		for i := range int32(1000) {
+			s.Ports = append(s.Ports, corev1.ServicePort{Port: 8080 + i})
+		}
+		for i := range 10_000 {
+			s.ExternalIPs = append(s.ExternalIPs, fmt.Sprintf("203.%d.%d.1", i/256, i%256))
+		}
+	})
+	n := c.network()
+	if got := len(n.entrances[endpoint(t, n, "shop/web").points[0].lo]); got != 1000 {
+		t.Errorf("there are %d entrances", got)
+	}
+	if a := n.Ask(endpoint(t, n, "blog/page"), endpoint(t, n, "shop/web"), TCP, 8081); a.Verdict != Unknown || together(a.Layers) != Unknown {
+		t.Errorf("%s\n%s", a.Verdict, text(a))
 	}
 }

@@ -31,11 +31,12 @@ type Network struct {
 	// atoms of addresses. Points [0,pods) are pods, [pods,atoms) are targets.
 	points      []*point
 	pods, atoms uint32
-	floating    set            // pods whose addresses are not known
-	hosts       set            // pods in the network of their node
-	nodes       set            // the nodes themselves, among the targets
-	entrances   [][]entrance   // of pods
-	located     []locatedPoint // pods by known address
+	floating    set                  // pods whose addresses are not known
+	hosts       set                  // pods in the network of their node
+	nodes       set                  // the nodes themselves, among the targets
+	entrances   [][]entrance         // of pods
+	entered     map[entranceKey]bool // while they are found
+	located     []locatedPoint       // pods by known address
 	// space and hostSpace are the atoms in which pods and nodes with unknown
 	// addresses may be.
 	space, hostSpace set

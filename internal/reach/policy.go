@@ -545,7 +545,9 @@ func (n *Network) blocks() []netip.Prefix {
 		}
 	}
 	for _, s := range estate.Services.In(n.graph.Estate) {
-		add(s.Object.Spec.ExternalIPs...)
+		if len(s.Object.Spec.ExternalIPs) <= maxExternal {
+			add(s.Object.Spec.ExternalIPs...)
+		}
 	}
 	n.clusterBlocks(add)
 	n.calicoBlocks(add)

@@ -135,7 +135,12 @@ func nodePortsOf(t *trace.Target) []PortRange {
 }
 
 // entered computes what gets from one spot to another by the inlets of its class.
+// A pod that goes by a load balancer is told of as two connections: its policies
+// are about the load balancer.
 func (v *vpc) entered(a, b *class, p, q *spot) (sure, open portsID) {
+	if a.end <= targetEnd {
+		return noPorts, noPorts
+	}
 	for _, i := range b.inlets {
 		s, o := v.letIn(&v.inlets[i], a, p, q)
 		sure, open = v.ports.or(sure, s), v.ports.or(open, o)

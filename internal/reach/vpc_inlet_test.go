@@ -53,6 +53,16 @@ func TestInlets(t *testing.T) {
 			c.admit("sg-edge", 443, "192.168.0.0/16")
 			c.admit("sg-nodes", 30080, "sg-edge")
 		}, "192.168.3.4", Allowed, "network load balancer lb leads TCP 443 to it, and keeps the address of its client"},
+		{"a pod that goes by it makes two connections", func(c *cloud) {
+			edge(c, "internal")
+			c.admit("sg-edge", 443, "sg-page")
+			c.admit("sg-nodes", 30080, "sg-edge")
+			c.pod("blog/page", func(w *estate.Workload) { w.Template.Labels["eks.amazonaws.com/fargate-profile"] = "f" })
+			c.own("blog/page", "sg-page")
+			c.group("sg-page").SecurityGroupEgress = estate.Known([]estate.SecurityGroupRule{{IpProtocol: "-1", FromPort: -1, ToPort: -1, CidrIp: "0.0.0.0/0"}})
+			c.addon(func(a *estate.Addon) { a.EnablePodENI = estate.Known(true) })
+			estate.NetworkPolicies.Add(&c.Estate, policyIn("shop", "all", networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{}}}))
+		}, "blog/page", Denied, "load balancer lb takes connections from there, and sends its own on to shop/web"},
 		{"another way is open as before", func(c *cloud) {
 			edge(c, "internet-facing")
 			public(c)
@@ -72,7 +82,7 @@ func TestInlets(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := n.Ask(from[0], endpoint(t, n, "shop/web"), TCP, 8080)
-			if a.Verdict != test.want || together(a.Layers) != test.want || !strings.Contains(text(a), test.says) {
+			if a.Verdict != test.want || together(a.Layers) != test.want || !strings.Contains(text(a)+strings.Join(a.Notes, "\n"), test.says) {
 				t.Errorf("%s, want %s, and %q in\n%s", a.Verdict, test.want, test.says, text(a))
 			}
 		})

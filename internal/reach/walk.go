@@ -309,17 +309,21 @@ func (n *Network) callers() []caller {
 // through by an entrance, as each does. Callers are asked about a pod as one.
 func (n *Network) eachEntering(w walk) bool {
 	callers := sync.OnceValue(n.callers)
-	near := map[uint32]map[portsID][]int{}
+	type place struct {
+		at    uint32
+		crowd bool
+	}
+	near := map[place]map[portsID][]int{}
 	// nearTo returns the callers by what they reach of nodes at most.
 	nearTo := func(e *entrance) map[portsID][]int {
-		by := near[e.at]
+		by := near[place{e.at, e.crowd}]
 		if by == nil {
 			by = map[portsID][]int{}
 			for i, c := range callers() {
 				_, open := n.approach(c.first, e)
 				by[open] = append(by[open], i)
 			}
-			near[e.at] = by
+			near[place{e.at, e.crowd}] = by
 		}
 		return by
 	}
